@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a person writes, as frozen values: kernels, guests, scenarios, matrices. Bad input is a SpecError."""
+
+from testbed.spec.expectation import Expectation, Gap
+from testbed.spec.guest import GuestSpec, list_guests, load_guest
+from testbed.spec.kernel import (
+    AptSource,
+    GitSource,
+    KernelSpec,
+    Source,
+    TarballSource,
+    TreeSource,
+    load_kernels,
+    resolve_kernel,
+)
+from testbed.spec.matrix import MatrixSpec, list_matrices, load_matrix
+from testbed.spec.metrics import METRICS, split_metric
+from testbed.spec.scenario import BoundScenario, ScenarioSpec
+from testbed.spec.scenariofile import list_scenarios, load_scenario
+from testbed.spec.tree import Tree
+from testbed.spec.units import format_size, parse_duration, parse_size
+
+__all__ = [
+    "METRICS",
+    "AptSource",
+    "BoundScenario",
+    "Expectation",
+    "Gap",
+    "GitSource",
+    "GuestSpec",
+    "KernelSpec",
+    "MatrixSpec",
+    "ScenarioSpec",
+    "Source",
+    "TarballSource",
+    "Tree",
+    "TreeSource",
+    "format_size",
+    "list_guests",
+    "list_matrices",
+    "list_scenarios",
+    "load_guest",
+    "load_kernels",
+    "load_matrix",
+    "load_scenario",
+    "parse_duration",
+    "parse_size",
+    "resolve_kernel",
+    "split_metric",
+]

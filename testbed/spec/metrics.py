@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The metrics that an expectation may name, so that a misspelt one is found before anything starts."""
+
+from collections.abc import Collection
+
+from testbed.spec.hints import unknown
+
+__all__ = ["EXIT_STATUS", "METRICS", "check_metric", "split_metric"]
+
+EXIT_STATUS = "exit.status"
+METRICS = (
+    "pagetables_kb",
+    "secpagetables_kb",
+    "vmpte_kb",
+    "vmrss_kb",
+    "vmsize_kb",
+    "cgroup_pagetables_kb",
+    "nr_page_table_pages",
+    "needed",
+    "needed_kb",
+    *(f"needed_levels.{level}" for level in ("pte", "pmd", "pud")),
+    *(f"tables.{level}" for level in ("pte", "pmd", "pud", "p4d")),
+    *(f"left_over.{level}" for level in ("pte", "pmd", "pud", "p4d")),
+    "left_over_kb",
+)
+
+
+def split_metric(metric: str) -> tuple[str, str]:
+    """Return the phase (or ``exit``) and the name of a metric."""
+    phase, _, name = metric.partition(".")
+    return phase, name
+
+
+def check_metric(metric: str, phases: Collection[str]) -> None:
+    """Raise ValueError unless the metric is ``exit.status`` or a known name in one of the phases."""
+    phase, name = split_metric(metric)
+    if phase == "exit":
+        if metric != EXIT_STATUS:
+            raise ValueError(f"unknown metric {metric!r}; of the exit only {EXIT_STATUS} is known")
+    elif phase not in phases:
+        raise ValueError(f"phase {phase!r} of {metric!r} is not in phases: {', '.join(phases)}")
+    elif name not in METRICS:
+        raise ValueError(unknown("metric", name, METRICS))
