@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One guest from launch to end: process, monitor, console and data channel, and the states it may be in.
+
+::
+
+    created --start()--> running <--pause()/resume()--> stopped
+       any  --end()----> gone
+
+A call in the wrong state raises RuntimeError at once; it never hangs. A machine that raised a MachineError is broken:
+end it and boot another.
+"""
+
+import enum
+import select
+import shlex
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from testbed.errors import GuestLost, LaunchFailed, QmpLost
+from testbed.machine.channel import Channel
+from testbed.machine.console import Console
+from testbed.machine.deadline import Deadline
+from testbed.machine.process import QemuProcess
+from testbed.machine.qemu import Launch, qemu_argv
+from testbed.machine.qmp import Qmp
+
+__all__ = ["Machine", "State"]
+
+TICK_S = 0.1
+# A dying kernel goes on printing for a moment; its console must be whole before it is read.
+LAST_WORDS_S = 0.5
+
+T = TypeVar("T")
+Watch = Callable[[str], str | None]
+
+
+class State(enum.Enum):
+    """Where a machine stands."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    GONE = "gone"
+
+
+class Machine:
+    """A guest under our hand. Use it as a context manager: leaving ends QEMU whatever happened."""
+
+    def __init__(self, launch: Launch, watch: Watch, cancelled: threading.Event | None = None) -> None:
+        """``watch`` reads the console text so far and names the death it sees in it, or gives None."""
+        self.launch = launch
+        self.state = State.CREATED
+        self._watch = watch
+        self._cancelled = cancelled or threading.Event()
+        self._process: QemuProcess | None = None
+        self._qmp: Qmp | None = None
+        self._console: Console | None = None
+        self._channel: Channel | None = None
+        self._seen = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    # --- life ---
+
+    def start(self, deadline: Deadline) -> dict[str, Any]:
+        """Launch QEMU, let the guest run and wait for its agent's hello, which is returned.
+
+        Raises LaunchFailed when QEMU or the guest does not come up, GuestLost when the kernel dies on the way.
+        """
+        self._require(State.CREATED)
+        argv = qemu_argv(self.launch)
+        (self.launch.folder / "qemu.argv").write_text(shlex.join(argv) + "\n")
+        self._process = QemuProcess(argv, self.launch.folder / "qemu.stderr")
+        self._qmp = Qmp(self.launch.folder / "qmp.jsonl")
+        self._console = Console(self._connect(self.launch.console_socket, deadline))
+        self._channel = Channel(self._connect(self.launch.data_socket, deadline))
+        self._qmp.connect(self.launch.qmp_socket, deadline.left_s)
+        self.state = State.RUNNING
+        self._qmp.execute("cont")
+        hello = self.receive(deadline)
+        if hello["type"] != "hello":
+            raise LaunchFailed(f"the agent's first word was {hello['type']!r}, not 'hello'")
+        return hello
+
+    def pause(self) -> None:
+        """Stop all vCPUs (QMP ``stop``)."""
+        self._require(State.RUNNING)
+        self.qmp.execute("stop")
+        self.state = State.STOPPED
+
+    def resume(self) -> None:
+        """Let the vCPUs go on (QMP ``cont``)."""
+        self._require(State.STOPPED)
+        self.qmp.execute("cont")
+        self.state = State.RUNNING
+
+    def end(self) -> None:
+        """End QEMU: QMP ``quit``, then wait, SIGTERM, SIGKILL. Safe in every state, and twice."""
+        if self.state is State.GONE:
+            return
+        self.state = State.GONE
+        if self._qmp is not None:
+            if self._process is not None and self._process.exit_code is None:
+                try:
+                    self._qmp.execute("quit", timeout_s=2)
+                except QmpLost:
+                    self._process.wait(0)  # the ladder below needs no monitor
+            self._qmp.close()
+        for part in (self._channel, self._console):
+            if part is not None:
+                part.close()
+        if self._process is not None:
+            self._process.end()
+
+    # --- talk ---
+
+    def send(self, *pairs: tuple[str, str]) -> None:
+        """Send the agent one command."""
+        self._require(State.RUNNING)
+        self._part(self._channel).send(*pairs)
+
+    def receive(self, deadline: Deadline) -> dict[str, Any]:
+        """Wait for the agent's next message, watching the console, the monitor and the process meanwhile.
+
+        Raises GuestLost with the reason when the guest dies or stays silent until the deadline.
+        """
+        self._require(State.RUNNING)
+        channel, console = self._part(self._channel), self._part(self._console)
+        while True:
+            message = None if channel.closed else channel.poll()
+            if message is not None:
+                return message
+            self._check_alive()
+            if deadline.passed:
+                raise GuestLost(f"hang: the guest's agent sent nothing for {deadline.allowed_s:.1f} s")
+            open_parts = [part for part in (channel, console) if not part.closed]
+            if open_parts:
+                select.select(open_parts, [], [], min(TICK_S, deadline.left_s))
+            else:
+                time.sleep(TICK_S)
+
+    def expect_console(self, pattern: str, deadline: Deadline) -> str | None:
+        """Wait for a line of the console by regular expression; the matched text, or None."""
+        match = self._part(self._console).expect(pattern, deadline)
+        return match.group(0) if match else None
+
+    @property
+    def console_text(self) -> str:
+        """All that the console has said since the launch."""
+        return self._console.text if self._console else ""
+
+    @property
+    def qmp(self) -> Qmp:
+        """The monitor."""
+        return self._part(self._qmp)
+
+    @property
+    def pid(self) -> int | None:
+        """QEMU's process id."""
+        return self._process.pid if self._process else None
+
+    def qemu_stderr(self) -> str:
+        """What QEMU wrote to its standard error."""
+        return self._process.stderr() if self._process else ""
+
+    # --- inside ---
+
+    def _check_alive(self) -> None:
+        """Raise GuestLost if anything says that the guest is dead."""
+        if self._cancelled.is_set():
+            raise GuestLost("interrupted")
+        process, qmp, console = self._part(self._process), self.qmp, self._part(self._console)
+        if not console.closed:
+            console.drain()
+        text = console.text
+        fresh = len(text) != self._seen
+        self._seen = len(text)
+        death = self._watch(text) if fresh else None
+        if death is not None or qmp.event("GUEST_PANICKED") is not None:
+            self._last_words(console)
+            raise GuestLost(f"crash: {self._watch(console.text) or 'the guest reported a panic (pvpanic)'}")
+        if process.exit_code is not None:
+            raise GuestLost(f"QEMU ended with {process.exit_code}: {process.stderr() or 'no message'}")
+        error = process.stderr()
+        if "KVM internal error" in error:
+            raise GuestLost(f"QEMU: {error.splitlines()[0]}")
+        shutdown = qmp.event("SHUTDOWN")
+        if shutdown is not None:
+            raise GuestLost(f"the guest shut down by itself ({shutdown.get('data', {}).get('reason', 'no reason')})")
+
+    def _last_words(self, console: Console) -> None:
+        end = time.monotonic() + LAST_WORDS_S
+        while time.monotonic() < end and not console.closed:
+            console.drain()
+            time.sleep(0.02)
+
+    def _connect(self, path: Path, deadline: Deadline) -> socket.socket:
+        process = self._part(self._process)
+        while True:
+            sock = socket.socket(socket.AF_UNIX)
+            try:
+                sock.connect(str(path))
+            except OSError as error:
+                sock.close()
+                if process.exit_code is not None:
+                    raise LaunchFailed(f"QEMU ended with {process.exit_code}: {process.stderr()}") from error
+                if deadline.passed:
+                    raise LaunchFailed(f"QEMU did not open {path} in {deadline.allowed_s:.1f} s") from error
+                time.sleep(0.005)
+            else:
+                return sock
+
+    def _require(self, *states: State) -> None:
+        if self.state not in states:
+            allowed = " or ".join(state.value for state in states)
+            raise RuntimeError(f"the machine is {self.state.value}; this call needs it {allowed}")
+
+    def _part(self, part: T | None) -> T:
+        if part is None:
+            raise RuntimeError(f"the machine is {self.state.value}; it has not been started")
+        return part

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The QEMU command line, all of it, in one place.
+
+KVM and TCG differ in ``-accel`` and ``-cpu`` alone. There is no network device.
+"""
+
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+__all__ = ["QEMU", "Launch", "command_line", "qemu_argv"]
+
+QEMU = "qemu-system-x86_64"
+
+# Name, port and file names that other layers and people rely on.
+DATA_PORT = "testbed.data"
+CONSOLE_LOG = "console.log"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What to boot and on what shape of machine.
+
+    ``levels`` is 4 or 5 (page-table levels), ``folder`` keeps the logs, ``sockets`` is a folder with a path short
+    enough for ``sun_path`` (108 bytes).
+    """
+
+    accel: str
+    kernel: Path
+    initramfs: Path
+    memory_bytes: int
+    vcpus: int
+    levels: int
+    folder: Path
+    sockets: Path
+    cmdline: tuple[str, ...] = ()
+    paused: bool = True
+    interactive: bool = False
+
+    @property
+    def qmp_socket(self) -> Path:
+        """Monitor of the orchestrator."""
+        return self.sockets / "qmp"
+
+    @property
+    def examine_socket(self) -> Path:
+        """Monitor of drgn, which wants a connection of its own."""
+        return self.sockets / "examine"
+
+    @property
+    def console_socket(self) -> Path:
+        """Serial console."""
+        return self.sockets / "console"
+
+    @property
+    def data_socket(self) -> Path:
+        """Data channel to the agent."""
+        return self.sockets / "data"
+
+
+def kernel_command_line(launch: Launch) -> str:
+    """Kernel parameters: serial console, every death final and loud, no timer calibration that TCG could fail."""
+    return " ".join(
+        (
+            "console=ttyS0",
+            "loglevel=5",
+            "panic=-1",
+            "oops=panic",
+            "nokaslr",
+            "tsc=reliable",
+            "no_timer_check",
+            *launch.cmdline,
+        )
+    )
+
+
+def qemu_argv(launch: Launch) -> list[str]:
+    """Give the argv list for ``launch``."""
+    cpu = "host" if launch.accel == "kvm" else "max"
+    la57 = "on" if launch.levels == 5 else "off"
+    argv = [QEMU, "-name", "testbed", "-no-user-config", "-nodefaults", "-display", "none"]
+    # -cpu max under TCG has LA57: without the flag a guest would run with 5 levels
+    argv += ["-accel", launch.accel, "-cpu", f"{cpu},la57={la57}"]
+    argv += ["-machine", "q35", "-smp", str(launch.vcpus), "-m", f"{launch.memory_bytes >> 20}M"]
+    argv += ["-kernel", str(launch.kernel), "-initrd", str(launch.initramfs)]
+    argv += ["-append", kernel_command_line(launch)]
+    if launch.interactive:
+        argv += ["-chardev", "stdio,id=console,signal=off"]
+    else:
+        log = launch.folder / CONSOLE_LOG
+        argv += ["-chardev", f"{_server('console', launch.console_socket)},logfile={_escaped(log)}"]
+    argv += ["-serial", "chardev:console"]
+    argv += ["-chardev", _server("data", launch.data_socket)]
+    argv += ["-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=data,name={DATA_PORT}"]
+    for socket in (launch.qmp_socket, launch.examine_socket):
+        argv += ["-qmp", f"unix:{_escaped(socket)},server=on,wait=off"]
+    # a panic stops the guest with its memory intact; drgn finds the kernel through the vmcoreinfo note
+    argv += ["-device", "pvpanic-pci", "-device", "vmcoreinfo"]
+    argv += ["-action", "panic=pause", "-no-reboot"]
+    if launch.paused:
+        argv.append("-S")
+    return argv
+
+
+def command_line(launch: Launch) -> str:
+    """Give one line for a shell that boots the same guest with its console on the terminal."""
+    return shlex.join(qemu_argv(replace(launch, paused=False, interactive=True)))
+
+
+def _server(name: str, socket: Path) -> str:
+    return f"socket,id={name},path={_escaped(socket)},server=on,wait=off"
+
+
+def _escaped(path: Path) -> str:
+    """QEMU option values end at a comma; a doubled one is literal."""
+    return str(path).replace(",", ",,")

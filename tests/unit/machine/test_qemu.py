@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+import dataclasses
+import shlex
+from pathlib import Path
+
+from testbed.machine.qemu import Launch, command_line, qemu_argv
+
+LAUNCH = Launch("tcg", Path("/k/bzImage"), Path("/g/initramfs"), 1 << 30, 2, 4, Path("/run/cell"), Path("/tmp/tb-1"))
+
+
+def test_kvm_and_tcg_differ_in_accel_and_cpu_alone():
+    tcg = qemu_argv(LAUNCH)
+    kvm = qemu_argv(dataclasses.replace(LAUNCH, accel="kvm"))
+    differing = [tcg[index - 1] for index in range(len(tcg)) if tcg[index] != kvm[index]]
+    assert differing == ["-accel", "-cpu"]
+
+
+def test_page_table_levels_are_the_guests_not_the_cpu_models():
+    assert "max,la57=off" in qemu_argv(LAUNCH)
+    assert "max,la57=on" in qemu_argv(dataclasses.replace(LAUNCH, levels=5))
+
+
+def test_no_network_device():
+    assert "-nodefaults" in qemu_argv(LAUNCH)
+    assert not {"-net", "-netdev", "-nic"} & set(qemu_argv(LAUNCH))
+
+
+def test_comma_in_a_path_stays_in_the_path():
+    argv = qemu_argv(dataclasses.replace(LAUNCH, folder=Path("/a,b")))
+    assert any("logfile=/a,,b/console.log" in word for word in argv)
+
+
+def test_line_to_paste_runs_at_once_with_its_console_on_the_terminal():
+    words = shlex.split(command_line(LAUNCH))
+    assert "-S" not in words
+    assert "stdio,id=console,signal=off" in words
