@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The terminal's table: a scenario's kernels one below the other, with what they held, gave back and had to keep."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+__all__ = ["plain_rows", "summary", "table"]
+
+COLOURS = {
+    "pass": "green",
+    "gap": "yellow",
+    "done": "cyan",
+    "skip": "cyan",
+    "fail": "red",
+    "crash": "bold red",
+    "hang": "bold red",
+    "error": "magenta",
+    "flake": "magenta",
+}
+HEADERS = ("scenario", "kernel", "start", "peak", "after", "had to stay", "left over", "verdict", "s")
+
+
+def table(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Give the table; memory is the workload's page tables (VmPTE and what of it is needed) in kB."""
+    view = Table(title="Page-table memory of the workload (VmPTE, kB)", title_justify="left", pad_edge=False)
+    for header in HEADERS:
+        view.add_column(header, justify="right" if header not in ("scenario", "kernel", "verdict") else "left")
+    last = None
+    for record in records:
+        row = _row(record)
+        scenario = row[0]
+        colour = COLOURS.get(record["verdict"], "red")
+        if last is not None and scenario != last:
+            view.add_section()
+        shown = scenario if scenario != last else ""
+        cells = [escape(text) for text in (shown, *row[1:])]
+        cells[-2] = f"[{colour}]{cells[-2]}[/]"
+        view.add_row(*cells)
+        last = scenario
+    return view
+
+
+def plain_rows(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Give the same table as aligned plain text, a line a record."""
+    rows = [HEADERS, *(_row(record) for record in records)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADERS))]
+    left = (0, 1, 7)
+    return [
+        "  ".join(
+            text.ljust(width) if column in left else text.rjust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def summary(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say how many of each verdict, then every cell that a person must know of: what failed and each known gap."""
+    counts = Counter(record["verdict"] for record in records)
+    lines = [f"{len(records)} cells: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())]
+    accels = {record["accel"]["reason"]: record["accel"]["kind"] for record in records}
+    lines += [f"accelerator: {kind} ({reason})" for reason, kind in accels.items()]
+    lines += [
+        f"{record['verdict'].upper()} {record['cell']}: {record['reason']}"
+        for record in records
+        if record["verdict"] not in ("pass", "done")
+    ]
+    return lines
+
+
+def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
+    _, _, label = record["cell"].split("/", 2)
+    phases = record["phases"]
+    after = phases.get("after", {})
+    return (
+        label.removesuffix("#1"),
+        record["kernel"]["name"],
+        *(_kb(phases.get(phase, {}).get("vmpte_kb")) for phase in ("start", "peak", "after")),
+        _kb(after.get("needed_kb")),
+        _kb(after.get("left_over_kb")),
+        record["verdict"],
+        f"{record['wall_s']:.1f}",
+    )
+
+
+def _kb(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"

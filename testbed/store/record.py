@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The result record: one line of ``results.jsonl`` (design.md section 5)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["CellResult"]
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """All that is known of one finished cell; ``record`` gives it the stored form."""
+
+    run: str
+    cell: str
+    kernel: Mapping[str, Any]
+    guest: Mapping[str, Any]
+    scenario: Mapping[str, Any]
+    accel: Mapping[str, Any]
+    verdict: str
+    reason: str
+    wall_s: float
+    start_s: float | None
+    exit: Mapping[str, Any] | None
+    phases: Mapping[str, Mapping[str, Any]]
+    values: Mapping[str, int]
+
+    def record(self) -> dict[str, Any]:
+        """Give the JSON object, ``schema`` first."""
+        return {"schema": 1, **asdict(self)}

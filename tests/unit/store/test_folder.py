@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+import json
+
+import pytest
+
+from testbed.errors import SpecError
+from testbed.store.folder import RunFolder
+
+
+def test_two_runs_in_one_second_get_folders_of_their_own(tmp_path):
+    first, second = (RunFolder.create(tmp_path, {"argv": []}) for _ in range(2))
+    assert first.path != second.path
+    assert json.loads((second.path / "run.json").read_text())["run"] == second.id
+
+
+def test_record_that_a_crash_cut_off_is_left_out(tmp_path):
+    folder = RunFolder.create(tmp_path, {})
+    folder.append({"cell": "a"})
+    with (folder.path / "results.jsonl").open("a") as sink:
+        sink.write('{"cell": "b", "verd')
+    assert folder.records() == [{"cell": "a"}]
+
+
+def test_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(SpecError, match="not a run's folder"):
+        RunFolder.open(tmp_path)
+
+
+def test_cell_name_becomes_one_folder(tmp_path):
+    folder = RunFolder.create(tmp_path, {})
+    assert folder.cell("k/g/benign/x#1").parent == folder.path / "cells"
