@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* init of the guest: sets the stage, says hello, does what the host asks. */
+#include "agent.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define NO_HOST_MS 20
+
+/* Only with five levels does the kernel give an address above 47 bits to one who asks for it. */
+static int page_table_levels(void)
+{
+	void *hint = (void *)(1UL << 52);
+	void *p = mmap(hint, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int levels = p == hint ? 5 : 4;
+
+	if (p != MAP_FAILED)
+		munmap(p, 4096);
+	return levels;
+}
+
+static int cpus(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+}
+
+void send_hello(void)
+{
+	struct utsname u;
+
+	uname(&u);
+	json_begin("hello");
+	json_num("protocol", PROTOCOL);
+	json_str("release", u.release);
+	json_num("levels", page_table_levels());
+	json_num("vcpus", cpus());
+	json_send();
+}
+
+static void obey(char *payload)
+{
+	struct command c;
+
+	if (!command_parse(payload, &c))
+		return;
+	if (!strcmp(c.cmd, "run"))
+		run(&c);
+	else if (!strcmp(c.cmd, "ping"))
+		send_hello();
+	else if (!strcmp(c.cmd, "poweroff"))
+		setup_poweroff();
+	else if (strcmp(c.cmd, "continue"))	/* that one may cross with an exit frame */
+		send_error("unknown cmd=%.50s", c.cmd);
+}
+
+int main(void)
+{
+	struct pollfd p = { .events = POLLIN };
+	char *payload;
+	int fd;
+
+	setup_mounts();
+	if (setup_wants_shell())
+		setup_shell();
+	fd = setup_port();
+	if (fd < 0) {
+		file_write("/dev/console", "\nagent: no virtio port named testbed.data\n");
+		setup_poweroff();
+	}
+	setup_oom_proof();
+	frame_open(fd);
+	send_hello();
+	for (;;) {
+		p.fd = frame_pollfd();
+		poll(&p, 1, p.fd < 0 ? NO_HOST_MS : -1);
+		/*
+		 * Also without a host: a read is what tells that half a frame will never be whole.
+		 */
+		while ((payload = frame_receive()))
+			obey(payload);
+	}
+}
