@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The commands, gathered."""
+
+import typer
+
+from testbed.cli import doctor, guest, kernel, run, scenario, test
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="tb",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Page-table reclaim testbed: build kernels, boot guests, run scenarios, measure page-table memory.",
+)
+app.command(name="run")(run.run)
+app.command(name="report")(run.report)
+app.command(name="doctor")(doctor.doctor)
+app.command(name="test")(test.test)
+app.add_typer(kernel.app, name="kernel", help="List, build, verify, check out and export kernels.")
+app.add_typer(guest.app, name="guest", help="List and build guest images.")
+app.add_typer(scenario.app, name="scenario", help="List, show and check scenarios, or start a new one.")

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``tb scenario``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from testbed.cli.output import emit, fail, rows, say
+from testbed.cli.where import checkout_root
+from testbed.errors import SpecError
+from testbed.run.newscenario import new_scenario
+from testbed.spec import list_scenarios, load_scenario
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+Name = Annotated[str, typer.Argument(help="A scenario, e.g. benign/dontneed-loop.")]
+EXIT_INPUT = 2
+
+
+@app.command(name="list")
+def list_(json_: Json = False) -> None:
+    """List the scenarios."""
+    root = checkout_root()
+    scenarios = [load_scenario(root, name) for name in list_scenarios(root)]
+    if json_:
+        emit([{"name": scenario.name, "kind": scenario.kind, "source": scenario.source} for scenario in scenarios])
+        return
+    rows(
+        ("scenario", "guest", "source"),
+        [(scenario.name, scenario.guest, " ".join(scenario.source.split())) for scenario in scenarios],
+    )
+
+
+@app.command()
+def show(name: Name) -> None:
+    """Print a scenario's file."""
+    root = checkout_root()
+    say((root / load_scenario(root, name).where.partition(":")[0]).read_text().rstrip())
+
+
+@app.command()
+def check(files: Annotated[list[Path], typer.Argument(help="Scenario files.")]) -> None:
+    """Check scenario files; a line for each mistake, exit 2 if there is any."""
+    root = checkout_root()
+    wrong = 0
+    for file in files:
+        try:
+            say(f"{file}: ok ({load_scenario(root, str(file)).name})")
+        except SpecError as error:
+            wrong += 1
+            fail(str(error))
+    raise typer.Exit(EXIT_INPUT if wrong else 0)
+
+
+@app.command()
+def new(name: Name) -> None:
+    """Start a new scenario: a workload in C and its YAML, to be filled in."""
+    for path in new_scenario(checkout_root(), name):
+        say(str(path))

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Does a kernel boot: to the agent's hello, with nothing bad in its console."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from testbed.build import KernelImage, Progress, build_guest
+from testbed.errors import GuestLost
+from testbed.judge.crash import find_crash
+from testbed.machine.deadline import Deadline
+from testbed.machine.machine import Machine
+from testbed.machine.qemu import Launch
+from testbed.run.cell import BOOT_S, SLOWDOWN, watch
+from testbed.run.conduct import accelerator
+from testbed.spec import load_guest
+
+__all__ = ["boot_check"]
+
+GUEST = "minimal"
+
+
+def boot_check(root: Path, progress: Progress) -> Callable[[KernelImage], None]:
+    """Give a function that boots an image in the minimal guest and raises MachineError if that fails."""
+    spec = load_guest(root, GUEST)
+    guest = build_guest(root, spec, progress)
+    accel = accelerator("auto", False, progress)
+
+    def boot(image: KernelImage) -> None:
+        with tempfile.TemporaryDirectory(prefix="tb-") as name:
+            folder = Path(name)
+            launch = Launch(
+                accel=accel.kind,
+                kernel=image.bzimage,
+                initramfs=guest.initramfs,
+                memory_bytes=spec.memory_bytes,
+                vcpus=spec.vcpus,
+                levels=spec.levels,
+                folder=folder,
+                sockets=folder,
+            )
+            with Machine(launch, watch) as machine:
+                machine.start(Deadline.after(BOOT_S, SLOWDOWN[accel.kind]))
+                crash = find_crash(machine.console_text)
+                if crash is not None:
+                    raise GuestLost(f"{image.name}: {crash.title}")
+
+    return boot
