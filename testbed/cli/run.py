@@ -2,7 +2,6 @@
 """``tb run`` and ``tb report``."""
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +13,8 @@ from testbed.cli.progress import shown
 from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
 from testbed.report.table import plain_rows, summary, table
+from testbed.run.byhand import dry_lines
 from testbed.run.conduct import Conducted, accelerator, conduct, exit_code
-from testbed.run.dryrun import dry_lines
 from testbed.run.plan import Request, plan
 from testbed.store.folder import RunFolder
 
@@ -59,7 +58,7 @@ def run(
     if dry_run:
         with shown() as progress:
             chosen = accelerator(accel, require_kvm, progress)
-            lines = list(dry_lines(root, cells, chosen, Path(tempfile.gettempdir()), progress))
+            lines = list(dry_lines(root, cells, chosen, progress))
         for line in lines:
             say(line)
         return

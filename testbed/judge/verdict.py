@@ -28,7 +28,7 @@ class Evidence:
     """What a cell left behind.
 
     ``exit`` is the agent's exit message (None if it never came), ``loss`` why the guest was lost, ``phases`` the
-    records by phase name, ``wanted`` the phases that the scenario promises.
+    records by phase name, ``wanted`` the phases that the scenario promises, ``words`` the workload's last on stderr.
     """
 
     nonce: str
@@ -37,6 +37,7 @@ class Evidence:
     exit: Mapping[str, Any] | None = None
     loss: str | None = None
     phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    words: str = ""
 
 
 def completion_token(nonce: str, status: int | None, signal: int | None, phases: int) -> str:
@@ -71,7 +72,8 @@ def _survived(evidence: Evidence, may_die: bool) -> Verdict | None:
         killed = " by the OOM killer" if done.get("oom_kill") else ""
         return Verdict("fail", f"the workload was killed{killed} (signal {signal})")
     if status not in (0, None):
-        return Verdict("fail", f"the workload's own checks failed (exit status {status})")
+        words = f": {evidence.words}" if evidence.words else ""
+        return Verdict("fail", f"the workload's own checks failed (exit status {status}){words}")
     missing = [phase for phase in evidence.wanted if phase not in evidence.phases]
     if missing and not may_die:
         return Verdict("error", f"phase {missing[0]} never came")

@@ -8,13 +8,15 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-__all__ = ["QEMU", "Launch", "command_line", "qemu_argv"]
+__all__ = ["QEMU", "Launch", "command_line", "interactive_argv", "qemu_argv"]
 
 QEMU = "qemu-system-x86_64"
 
 # Name, port and file names that other layers and people rely on.
 DATA_PORT = "testbed.data"
 CONSOLE_LOG = "console.log"
+# The kernel parameter that makes the agent give a shell on the console.
+SHELL = "testbed.shell"
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,15 @@ def qemu_argv(launch: Launch) -> list[str]:
     argv += ["-kernel", str(launch.kernel), "-initrd", str(launch.initramfs)]
     argv += ["-append", kernel_command_line(launch)]
     if launch.interactive:
-        argv += ["-chardev", "stdio,id=console,signal=off"]
+        argv += ["-chardev", "stdio,id=console,signal=off", "-chardev", "null,id=data"]
     else:
         log = launch.folder / CONSOLE_LOG
         argv += ["-chardev", f"{_server('console', launch.console_socket)},logfile={_escaped(log)}"]
+        argv += ["-chardev", _server("data", launch.data_socket)]
+        for socket in (launch.qmp_socket, launch.examine_socket):
+            argv += ["-qmp", f"unix:{_escaped(socket)},server=on,wait=off"]
     argv += ["-serial", "chardev:console"]
-    argv += ["-chardev", _server("data", launch.data_socket)]
     argv += ["-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=data,name={DATA_PORT}"]
-    for socket in (launch.qmp_socket, launch.examine_socket):
-        argv += ["-qmp", f"unix:{_escaped(socket)},server=on,wait=off"]
     # a panic stops the guest with its memory intact; drgn finds the kernel through the vmcoreinfo note
     argv += ["-device", "pvpanic-pci", "-device", "vmcoreinfo"]
     argv += ["-action", "panic=pause", "-no-reboot"]
@@ -102,9 +104,15 @@ def qemu_argv(launch: Launch) -> list[str]:
     return argv
 
 
+def interactive_argv(launch: Launch) -> list[str]:
+    """Give the argv list that boots the same guest with a shell on the terminal; it needs no folder and no socket."""
+    by_hand = replace(launch, paused=False, interactive=True, cmdline=(*launch.cmdline, SHELL))
+    return qemu_argv(by_hand)
+
+
 def command_line(launch: Launch) -> str:
-    """Give one line for a shell that boots the same guest with its console on the terminal."""
-    return shlex.join(qemu_argv(replace(launch, paused=False, interactive=True)))
+    """Give :func:`interactive_argv` as one line to paste."""
+    return shlex.join(interactive_argv(launch))
 
 
 def _server(name: str, socket: Path) -> str:

@@ -62,6 +62,7 @@ class _Notes:
     values: dict[str, int] = field(default_factory=dict)
     exit: dict[str, Any] | None = None
     loss: str | None = None
+    words: str = ""
     start_s: float | None = None
 
 
@@ -87,7 +88,7 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
     harness: Verdict | None = None
     with tempfile.TemporaryDirectory(prefix="tb-") as sockets:
         launch = launch_for(job.cell, job.accel, job.kernel.bzimage, job.guest.initramfs, job.folder, Path(sockets))
-        (job.folder / "reproduce.sh").write_text(f"#!/bin/sh\nexec {command_line(launch)}\n")
+        (job.folder / "by-hand.txt").write_text(command_line(launch) + "\n")
         with Machine(launch, watch, cancelled) as machine:
             try:
                 _drive(job, machine, notes)
@@ -107,7 +108,7 @@ def watch(console: str) -> str | None:
 
 
 def _judge(cell: Cell, notes: _Notes, console: str) -> Verdict:
-    evidence = Evidence(notes.nonce, console, cell.scenario.phases, notes.exit, notes.loss, notes.phases)
+    evidence = Evidence(notes.nonce, console, cell.scenario.phases, notes.exit, notes.loss, notes.phases, notes.words)
     kernel = cell.kernel.base_name
     return judge(
         evidence,
@@ -123,7 +124,7 @@ def _drive(job: Job, machine: Machine, notes: _Notes) -> None:
     began = time.monotonic()
     machine.start(Deadline.after(BOOT_S, job.slowdown))
     notes.start_s = round(time.monotonic() - began, 3)
-    examiner = Examiner(machine.launch.examine_socket, job.kernel.vmlinux)
+    examiner = _examiner(machine, job.kernel.vmlinux)
     deadline = Deadline.after(scenario.deadline_s, job.slowdown)
     machine.send(
         ("cmd", "run"),
@@ -143,7 +144,9 @@ def _drive(job: Job, machine: Machine, notes: _Notes) -> None:
                     notes.phases[message["phase"]] = _measure(job, machine, examiner, message, notes.nonce)
                     machine.send(("cmd", "continue"))
                 case "output":
-                    output.write(message["text"])
+                    output.write(f"{message['stream']}: {message['text']}\n")
+                    if message["stream"] == "stderr":
+                        notes.words = message["text"]
                 case "value":
                     notes.values[message["key"]] = int(message["value"])
                 case "exit":
@@ -152,16 +155,29 @@ def _drive(job: Job, machine: Machine, notes: _Notes) -> None:
                     raise MeasureError(f"the guest's agent: {message['what']}")
 
 
-def _measure(job: Job, machine: Machine, examiner: Examiner, message: Mapping[str, Any], nonce: str) -> dict[str, Any]:
+def _examiner(machine: Machine, vmlinux: Path) -> Examiner | str:
+    """Attach drgn, or say why this host does not let it."""
+    try:
+        return Examiner(machine.launch.examine_socket, vmlinux)
+    except MeasureError as error:
+        return str(error)
+
+
+def _measure(
+    job: Job, machine: Machine, examiner: Examiner | str, message: Mapping[str, Any], nonce: str
+) -> dict[str, Any]:
     """Read all channels of a phase; the workload waits, the vCPUs stand still for the view from outside."""
     line = machine.expect_console(console_pattern(nonce, message["phase"]), Deadline.after(CONSOLE_S, job.slowdown))
-    machine.pause()
-    try:
-        outside_kb = examiner.pagetable_kb()
-        tables = examiner.tables(int(message["pid"]))
-    finally:
-        machine.resume()
-    record = sample(message["counters"], line, outside_kb, tables)
+    if isinstance(examiner, str):
+        record = sample(message["counters"], line, None, None, unexamined=examiner)
+    else:
+        machine.pause()
+        try:
+            outside_kb = examiner.pagetable_kb()
+            tables = examiner.tables(int(message["pid"]))
+        finally:
+            machine.resume()
+        record = sample(message["counters"], line, outside_kb, tables)
     return {**record, "settled": message["settled"], "settle_ms": message["settle_ms"]}
 
 

@@ -34,3 +34,4 @@ def test_line_to_paste_runs_at_once_with_its_console_on_the_terminal():
     words = shlex.split(command_line(LAUNCH))
     assert "-S" not in words
     assert "stdio,id=console,signal=off" in words
+    assert not [word for word in words if "/tmp/tb-1" in word or "/run/cell" in word]
