@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Specs become artefacts: kernel source, patch series, kernels and guest images, in a cache keyed by content."""
+
+from testbed.build.cache import cache_root
+from testbed.build.checkout import Exported, checkout_kernel, export_series
+from testbed.build.guest import GuestImage, build_guest, guest_path
+from testbed.build.kernel import KernelImage, build_kernel, kernel_path
+from testbed.build.progress import Progress, silent
+from testbed.build.proof import proof_image
+from testbed.build.series import patchset_hash
+from testbed.build.verify import Check, VerifyReport, verify_kernel
+
+__all__ = [
+    "Check",
+    "Exported",
+    "GuestImage",
+    "KernelImage",
+    "Progress",
+    "VerifyReport",
+    "build_guest",
+    "build_kernel",
+    "cache_root",
+    "checkout_kernel",
+    "export_series",
+    "guest_path",
+    "kernel_path",
+    "patchset_hash",
+    "proof_image",
+    "silent",
+    "verify_kernel",
+]

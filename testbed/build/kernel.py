@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A kernel from its recipe: built once in a tree that is thrown away, kept under the recipe's key."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from testbed.build import cache, process
+from testbed.build.progress import Progress, silent
+from testbed.build.recipe import Recipe, build_environment, make_argv, make_recipe, prepare_tree
+from testbed.build.series import patchset_hash
+from testbed.spec import KernelSpec
+
+__all__ = ["KernelImage", "build_kernel", "build_recipe", "kernel_path"]
+
+_COMPILED = re.compile(r"^  (?:HOST)?(?:CC|AS) ")
+
+
+@dataclass(frozen=True)
+class KernelImage:
+    """A built kernel; ``cached`` tells whether it was there before it was asked for."""
+
+    name: str
+    release: str
+    path: Path
+    bzimage: Path
+    vmlinux: Path
+    config: Path
+    patchset_hash: str | None
+    config_hash: str
+    build_id: str
+    source_version: str
+    cached: bool
+
+
+def build_kernel(root: Path, spec: KernelSpec, progress: Progress = silent) -> KernelImage:
+    """The kernel that the spec means now, from the cache (in well below a second) or built."""
+    return build_recipe(make_recipe(root, spec, progress), progress)
+
+
+def kernel_path(root: Path, spec: KernelSpec, progress: Progress = silent) -> Path:
+    """Where the bzImage of a kernel is, or will be once it is built."""
+    return cache.cache_root() / "kernel" / make_recipe(root, spec, progress).key / "bzImage"
+
+
+def build_recipe(recipe: Recipe, progress: Progress = silent) -> KernelImage:
+    """The kernel of a recipe; BuildError names the patch and hunk, the option or the compiler's last words."""
+    step = f"kernel {recipe.name}"
+    log = cache.cache_root() / "logs" / f"kernel-{recipe.key[:16]}.log"
+
+    def make(entry: Path) -> None:
+        log.unlink(missing_ok=True)
+        with cache.work_folder() as work:
+            tree = work / "linux"
+            prepare_tree(recipe, tree, log, progress)
+            _compile(recipe, tree, log, progress)
+            _keep(recipe, tree, entry)
+
+    waiting = "waits for another build of the same kernel"
+    entry, cached = cache.get_or_make("kernel", recipe.key, make, lambda: progress(step, waiting))
+    image = _read(recipe.name, entry, cached)
+    progress(step, f"{'cached' if cached else 'built'}: {image.release}")
+    return image
+
+
+def _compile(recipe: Recipe, tree: Path, log: Path, progress: Progress) -> None:
+    """Run make, and tell how many files are compiled of how many it took last time."""
+    step = f"kernel {recipe.name}"
+    same = f"compiles-{_sum(tree / '.config')[:16]}"
+    alike = f"compiles-{recipe.source.key[:16]}"
+    total = cache.recorded(same)
+    about = cache.recorded(alike)
+    compiled = 0
+
+    def count(line: str) -> None:
+        nonlocal compiled
+        if _COMPILED.match(line):
+            compiled += 1
+            known = f"/{total}" if total else f" of about {about}" if about else ""
+            progress(step, f"compile {compiled}{known}")
+        elif line.startswith("  LD      vmlinux"):
+            progress(step, "link")
+
+    jobs = len(os.sched_getaffinity(0))
+    argv = [*make_argv(tree), f"-j{jobs}", "bzImage", "vmlinux"]
+    process.run(argv, log, cwd=tree, env=build_environment(tree), on_line=count)
+    cache.record(same, compiled)
+    cache.record(alike, compiled)
+
+
+def _keep(recipe: Recipe, tree: Path, entry: Path) -> None:
+    """Move what a guest and its examination need into the entry; the rest of the tree goes."""
+    (tree / "arch/x86/boot/bzImage").rename(entry / "bzImage")
+    (tree / "vmlinux").rename(entry / "vmlinux")
+    (tree / "System.map").rename(entry / "System.map")
+    (tree / ".config").rename(entry / "config")
+    (tree / "config.requested").rename(entry / "config.requested")
+    (entry / "patches").mkdir()
+    for patch in recipe.patches:
+        shutil.copyfile(patch, entry / "patches" / patch.name)
+    notes = process.capture(["readelf", "-n", entry / "vmlinux"])
+    found = re.search(r"Build ID: ([0-9a-f]+)", notes)
+    facts = {
+        "release": (tree / "include/config/kernel.release").read_text().strip(),
+        "patchset_hash": patchset_hash(recipe.patches),
+        "config_hash": _sum(entry / "config"),
+        "build_id": found[1] if found else "",
+        "source_version": recipe.source.version,
+        "source_key": recipe.source.key,
+        "compiler": process.capture(["gcc", "--version"]).splitlines()[0],
+    }
+    (entry / "kernel.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _read(name: str, entry: Path, cached: bool) -> KernelImage:
+    facts: dict[str, Any] = json.loads((entry / "kernel.json").read_text())
+    return KernelImage(
+        name=name,
+        release=facts["release"],
+        path=entry,
+        bzimage=entry / "bzImage",
+        vmlinux=entry / "vmlinux",
+        config=entry / "config",
+        patchset_hash=facts["patchset_hash"],
+        config_hash=facts["config_hash"],
+        build_id=facts["build_id"],
+        source_version=facts["source_version"],
+        cached=cached,
+    )
+
+
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
