@@ -99,6 +99,8 @@ def build_environment(tree: Path) -> dict[str, str]:
 
     ccache is shared between trees: paths below the tree are taken relative to it. Another build that links the
     same files changes their ctime, which ccache would take for an edit while it compiles: hence the sloppiness.
+    It learns what a file includes from the compiler's own dependency file, which kbuild asks for anyway: to run
+    the preprocessor first costs a tenth of a build and found no further hit.
     """
     kept = {
         name: value
@@ -108,6 +110,7 @@ def build_environment(tree: Path) -> dict[str, str]:
     ours = {
         "LC_ALL": "C",
         "CCACHE_BASEDIR": str(tree),
+        "CCACHE_DEPEND": "1",
         "CCACHE_SLOPPINESS": "include_file_mtime,include_file_ctime",
     }
     return {"CCACHE_DIR": str(cache.cache_root() / "ccache"), **kept, **ours}
