@@ -85,7 +85,7 @@ class Machine:
         self._qmp = Qmp(self.launch.folder / "qmp.jsonl")
         self._console = Console(self._connect(self.launch.console_socket, deadline))
         self._channel = Channel(self._connect(self.launch.data_socket, deadline))
-        self._qmp.connect(self.launch.qmp_socket, deadline.left_s)
+        self._qmp.connect(self._connect(self.launch.qmp_socket, deadline), deadline.left_s)
         self.state = State.RUNNING
         self._qmp.execute("cont")
         hello = self.receive(deadline)

@@ -6,6 +6,7 @@ Every command, answer and event goes to ``qmp.jsonl`` with its time (seconds sin
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import Coroutine, Mapping
@@ -34,13 +35,14 @@ class Qmp:
         self._listener: asyncio.Task[None] | None = None
         self._events: list[dict[str, Any]] = []
 
-    def connect(self, path: Path, timeout_s: float) -> None:
-        """Connect to the monitor's socket; QmpLost when it does not answer in time."""
-        self._call(self._connect(path), timeout_s)
+    def connect(self, sock: socket.socket, timeout_s: float) -> None:
+        """Take over a connected socket; QmpLost when the monitor does not greet in time."""
+        sock.setblocking(False)
+        self._call(self._connect(sock), timeout_s)
 
-    async def _connect(self, path: Path) -> None:
+    async def _connect(self, sock: socket.socket) -> None:
         self._client = QMPClient("testbed")
-        await self._client.connect(str(path))
+        await self._client.connect(sock)
         self._listener = asyncio.create_task(self._listen(self._client))
 
     async def _listen(self, client: QMPClient) -> None:
