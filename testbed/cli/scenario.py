@@ -10,7 +10,8 @@ from testbed.cli.output import emit, fail, rows, say
 from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
 from testbed.run.newscenario import new_scenario
-from testbed.spec import list_scenarios, load_scenario
+from testbed.run.plan import is_matrix
+from testbed.spec import list_scenarios, load_matrix, load_scenario
 
 __all__ = ["app"]
 
@@ -42,13 +43,14 @@ def show(name: Name) -> None:
 
 
 @app.command()
-def check(files: Annotated[list[Path], typer.Argument(help="Scenario files.")]) -> None:
-    """Check scenario files; a line for each mistake, exit 2 if there is any."""
+def check(files: Annotated[list[Path], typer.Argument(help="Scenario or matrix files.")]) -> None:
+    """Check scenario and matrix files; a line for each that is wrong, exit 2 if there is any."""
     root = checkout_root()
     wrong = 0
     for file in files:
+        load = load_matrix if is_matrix(root, str(file)) else load_scenario
         try:
-            say(f"{file}: ok ({load_scenario(root, str(file)).name})")
+            say(f"{file}: ok ({load(root, file).name})")
         except SpecError as error:
             wrong += 1
             fail(str(error))

@@ -17,7 +17,7 @@ from testbed.spec import (
     resolve_kernel,
 )
 
-__all__ = ["Cell", "Request", "plan"]
+__all__ = ["Cell", "Request", "is_matrix", "plan"]
 
 DEFAULT_MATRIX = "quick"
 
@@ -81,14 +81,14 @@ def _matrices(request: Request) -> Sequence[MatrixSpec]:
         return [default]
     found = []
     for target in request.targets:
-        if _is_matrix(request.root, target):
+        if is_matrix(request.root, target):
             found.append(load_matrix(request.root, target))
         else:
             found.append(replace(default, scenarios=((target, {}),)))
     return found
 
 
-def _is_matrix(root: Path, target: str) -> bool:
+def is_matrix(root: Path, target: str) -> bool:
     """Tell a matrix from a scenario: by its name, its folder, or the list of scenarios that only a matrix has."""
     path = Path(target)
     if target in list_matrices(root) or path.resolve().parent.name == "matrices":
