@@ -85,9 +85,15 @@ class Machine:
         self._qmp = Qmp(self.launch.folder / "qmp.jsonl")
         self._console = Console(self._connect(self.launch.console_socket, deadline))
         self._channel = Channel(self._connect(self.launch.data_socket, deadline))
-        self._qmp.connect(self._connect(self.launch.qmp_socket, deadline), deadline.left_s)
-        self.state = State.RUNNING
-        self._qmp.execute("cont")
+        try:
+            self._qmp.connect(self._connect(self.launch.qmp_socket, deadline), deadline.left_s)
+            self.state = State.RUNNING
+            self._qmp.execute("cont")
+        except QmpLost as lost:
+            # QEMU opens its sockets before it loads the kernel: one that is about to give up may be met here
+            if self._process.wait(1):
+                raise self._ended_early() from lost
+            raise
         hello = self.receive(deadline)
         if hello["type"] != "hello":
             raise LaunchFailed(f"the agent's first word was {hello['type']!r}, not 'hello'")
@@ -214,12 +220,16 @@ class Machine:
             except OSError as error:
                 sock.close()
                 if process.exit_code is not None:
-                    raise LaunchFailed(f"QEMU ended with {process.exit_code}: {process.stderr()}") from error
+                    raise self._ended_early() from error
                 if deadline.passed:
                     raise LaunchFailed(f"QEMU did not open {path} in {deadline.allowed_s:.1f} s") from error
                 time.sleep(0.005)
             else:
                 return sock
+
+    def _ended_early(self) -> LaunchFailed:
+        process = self._part(self._process)
+        return LaunchFailed(f"QEMU ended with {process.exit_code}: {process.stderr()}")
 
     def _require(self, *states: State) -> None:
         if self.state not in states:
