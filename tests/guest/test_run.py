@@ -115,4 +115,4 @@ def test_orchestrator_that_dies_leaves_no_qemu(how, tmp_path, kernel, image, acc
         code = orchestrator.wait(timeout=10)
     assert code == (130 if how == signal.SIGINT else -signal.SIGKILL)
     (run,) = tmp_path.glob("*/run.json")
-    assert json.loads(run.read_text())["cells"] == ["vanilla-6.12/minimal/benign/dontneed-loop#1"]
+    assert json.loads(run.read_text())["cells"] == ["vanilla-6.12/minimal/benign/dontneed-loop:span=8GiB#1"]
