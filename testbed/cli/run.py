@@ -12,9 +12,11 @@ from testbed.cli.output import emit, fail, say
 from testbed.cli.progress import shown
 from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
+from testbed.report.evidence import evidence
+from testbed.report.junit import junit_xml
 from testbed.report.table import plain_rows, summary, table
 from testbed.run.byhand import dry_lines
-from testbed.run.conduct import Conducted, accelerator, conduct, exit_code
+from testbed.run.conduct import EXPECTED, Conducted, accelerator, conduct, exit_code
 from testbed.run.plan import Request, plan
 from testbed.store.folder import RunFolder
 
@@ -75,10 +77,14 @@ def run(
 
 def report(
     folder: Annotated[Path, typer.Argument(help="A run's folder.")],
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML there.")] = None,
     json_: Json = False,
 ) -> None:
-    """Print the table of a run again."""
-    done = Conducted(RunFolder.open(folder), RunFolder.open(folder).records(), interrupted=False)
+    """Print the table of a run again, or write it in another format."""
+    opened = RunFolder.open(folder)
+    done = Conducted(opened, opened.records(), interrupted=False)
+    if junit is not None:
+        junit.write_text(junit_xml(opened.header(), done.records))
     if json_:
         for record in done.records:
             emit(record)
@@ -87,8 +93,10 @@ def report(
 
 def _conclude(done: Conducted, to_program: bool) -> None:
     lines = [*summary(done.records), f"records: {done.folder.path / 'results.jsonl'}"]
+    failed = [record for record in done.records if record["verdict"] not in EXPECTED]
+    shown_under = [line for record in failed for line in evidence(done.folder.cell(record["cell"]), record)]
     if to_program:
-        for line in lines:
+        for line in (*shown_under, *lines):
             fail(line)
         return
     if sys.stdout.isatty():
@@ -96,7 +104,7 @@ def _conclude(done: Conducted, to_program: bool) -> None:
     else:
         for row in plain_rows(done.records):
             say(row)
-    for line in lines:
+    for line in (*shown_under, *lines):
         say(line)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.build import GuestImage, KernelImage
-from testbed.errors import MachineError, MeasureError
+from testbed.errors import GuestLost, MachineError, MeasureError
 from testbed.judge.crash import find_crash
 from testbed.judge.verdict import Evidence, Verdict, judge
 from testbed.machine.accel import Accel
@@ -92,9 +92,10 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
         with Machine(launch, watch, cancelled) as machine:
             try:
                 _drive(job, machine, notes)
-            except MachineError as error:
-                notes.loss = str(error)
-            except MeasureError as error:
+            except GuestLost as lost:
+                notes.loss = str(lost)
+            except (MachineError, MeasureError) as error:
+                # QEMU that did not come up or lost its monitor says nothing about the kernel
                 harness = Verdict("error", str(error))
             console = machine.console_text
     verdict = harness or _judge(job.cell, notes, console)

@@ -9,6 +9,7 @@ from typing import Any
 
 from testbed.build import GuestImage, KernelImage, Progress, build_guest, build_kernel, cache_root, proof_image
 from testbed.machine.accel import Accel, Proof, choose
+from testbed.report.junit import junit_xml
 from testbed.run.cell import Job
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs, run_jobs
@@ -88,24 +89,27 @@ def conduct(
         Job(cell, kernels[cell.kernel.name], guests[cell.guest.name], accel, folder.id, folder.cell(cell.name))
         for cell in cells
     ]
-    records: list[dict[str, Any]] = []
+    done = 0
 
     def keep(result: CellResult) -> None:
+        nonlocal done
         record = result.record()
         folder.append(record)
-        records.append(record)
-        progress("cells", f"{len(records)}/{len(jobs)} done")
+        done += 1
+        progress("cells", f"{done}/{len(jobs)} done")
         finished(record)
 
     def note(job: Job) -> None:
-        progress("cells", f"{len(records)}/{len(jobs)} done, now {job.cell.name}")
+        progress("cells", f"{done}/{len(jobs)} done, now {job.cell.name}")
 
+    interrupted = False
     try:
         run_jobs(jobs, at_once or default_jobs(jobs), note, keep)
     except KeyboardInterrupt:
-        return Conducted(folder, records, interrupted=True)
-    order = {cell.name: index for index, cell in enumerate(cells)}
-    return Conducted(folder, sorted(records, key=lambda record: order[record["cell"]]), interrupted=False)
+        interrupted = True
+    kept = folder.records()
+    (folder.path / "junit.xml").write_text(junit_xml(folder.header(), kept))
+    return Conducted(folder, kept, interrupted)
 
 
 def exit_code(conducted: Conducted) -> int:

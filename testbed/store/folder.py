@@ -64,10 +64,17 @@ class RunFolder:
             sink.flush()
             os.fsync(sink.fileno())
 
+    def header(self) -> dict[str, Any]:
+        """Read ``run.json``."""
+        header: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        return header
+
     def records(self) -> list[dict[str, Any]]:
-        """Read all whole lines; a last line that a crash cut off is left out."""
+        """Read all whole lines, in the order of the plan; a last line that a crash cut off is left out."""
         text = (self.path / "results.jsonl").read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        records = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        order = {name: index for index, name in enumerate(self.header().get("cells", ()))}
+        return sorted(records, key=lambda record: order.get(record["cell"], len(order)))
 
 
 def latest_runs(out: Path) -> list[Path]:

@@ -21,6 +21,13 @@ def test_record_that_a_crash_cut_off_is_left_out(tmp_path):
     assert folder.records() == [{"cell": "a"}]
 
 
+def test_records_come_in_the_order_of_the_plan_not_as_they_finished(tmp_path):
+    folder = RunFolder.create(tmp_path, {"cells": ["a", "b", "c"]})
+    for cell in ("c", "a", "b"):
+        folder.append({"cell": cell})
+    assert [record["cell"] for record in folder.records()] == ["a", "b", "c"]
+
+
 def test_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(SpecError, match="not a run's folder"):
         RunFolder.open(tmp_path)
