@@ -70,10 +70,11 @@ class _Live:
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._live = Live(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._line)
+        self._lock = threading.Lock()
         self._spinner = Spinner("dots")
         self._step, self._what = "", ""
         self._began = time.monotonic()
+        self._live = Live(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._line)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -86,10 +87,11 @@ class _Live:
         self._live.stop()
 
     def __call__(self, step: str, what: str) -> None:
-        if step != self._step:
-            self._close_step()
-            self._step, self._began = step, time.monotonic()
-        self._what = what
+        with self._lock:  # cells tell of themselves from threads of their own
+            if step != self._step:
+                self._close_step()
+                self._step, self._began = step, time.monotonic()
+            self._what = what
 
     def _close_step(self) -> None:
         if self._step:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -26,9 +27,18 @@ HEADERS = ("scenario", "kernel", "start", "peak", "after", "had to stay", "left 
 
 def table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Give the table; memory is the workload's page tables (VmPTE and what of it is needed) in kB."""
-    view = Table(title="Page-table memory of the workload (VmPTE, kB)", title_justify="left", pad_edge=False)
+    view = Table(
+        title="Page-table memory of the workload (VmPTE, kB)",
+        title_justify="left",
+        pad_edge=False,
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for header in HEADERS:
-        view.add_column(header, justify="right" if header not in ("scenario", "kernel", "verdict") else "left")
+        left = header in ("scenario", "kernel", "verdict")
+        # narrow heads and no wrapped numbers: the table fits 90 columns
+        head = "\n".join(header.rsplit(" ", 1))
+        view.add_column(head, justify="left" if left else "right", no_wrap=True)
     last = None
     for record in records:
         row = _row(record)
@@ -36,7 +46,7 @@ def table(records: Sequence[Mapping[str, Any]]) -> Table:
         colour = COLOURS.get(record["verdict"], "red")
         if last is not None and scenario != last:
             view.add_section()
-        shown = scenario if scenario != last else ""
+        shown = scenario.replace(":", "\n  ") if scenario != last else ""
         cells = [escape(text) for text in (shown, *row[1:])]
         cells[-2] = f"[{colour}]{cells[-2]}[/]"
         view.add_row(*cells)
