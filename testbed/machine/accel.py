@@ -45,23 +45,24 @@ class Proof:
     initramfs: Path
 
 
-def choose(want: str, require_kvm: bool, proof: Proof, cache: Path) -> Accel:
+def choose(want: str, require_kvm: bool, proof: Proof, cache: Path, fresh: bool = False) -> Accel:
     """Choose for this host: kvm if it is proved to run a guest, else tcg.
 
-    ``want`` is ``auto``, ``kvm`` or ``tcg``. Answers are kept in ``cache`` per host boot, QEMU version and device.
+    ``want`` is ``auto``, ``kvm`` or ``tcg``. Answers are kept in ``cache`` per host boot, QEMU version and device;
+    ``fresh`` proves anew, for a host that was only busy when it failed.
     Raises HostError when what was asked for (``--accel kvm``, ``--require-kvm``) cannot run a guest here.
     """
     if require_kvm and want == "tcg":
         raise HostError("--require-kvm and --accel tcg contradict each other; drop one of them")
     refusal = "kvm: not asked for (--accel tcg)"
     if want != "tcg":
-        works, said = _remembered("kvm", proof, cache)
+        works, said = _remembered("kvm", proof, cache, fresh)
         if works:
             return Accel("kvm", said)
         if want == "kvm" or require_kvm:
             raise HostError(f"{said}; run on a host with working KVM, or without --require-kvm and --accel kvm")
         refusal = said
-    works, said = _remembered("tcg", proof, cache)
+    works, said = _remembered("tcg", proof, cache, fresh)
     if not works:
         raise HostError(f"{refusal}; {said}; see ./tb doctor")
     return Accel("tcg", f"{refusal}; {said}")
@@ -75,7 +76,7 @@ def qemu_version() -> str:
     return done.stdout.partition("\n")[0]
 
 
-def _remembered(kind: str, proof: Proof, cache: Path) -> tuple[bool, str]:
+def _remembered(kind: str, proof: Proof, cache: Path, fresh: bool) -> tuple[bool, str]:
     if kind == "kvm" and not KVM_DEVICE.exists():
         return False, f"kvm: {KVM_DEVICE} is not there"
     if kind == "kvm" and not os.access(KVM_DEVICE, os.R_OK | os.W_OK):
@@ -84,7 +85,7 @@ def _remembered(kind: str, proof: Proof, cache: Path) -> tuple[bool, str]:
     device = KVM_DEVICE.stat().st_ctime_ns if kind == "kvm" else 0
     key = hashlib.sha256(f"{kind} {boot} {qemu_version()} {device} {PROOF_S[kind]}".encode()).hexdigest()[:24]
     kept = cache / "accel" / f"{key}.json"
-    if kept.is_file():
+    if kept.is_file() and not fresh:
         answer = json.loads(kept.read_text())
         return bool(answer["works"]), str(answer["said"])
     works, said = _prove(kind, proof)

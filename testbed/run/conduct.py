@@ -42,11 +42,11 @@ class Conducted:
     interrupted: bool
 
 
-def accelerator(want: str, require_kvm: bool, progress: Progress) -> Accel:
-    """Choose the accelerator by proof; the proof kernel is a cached one, else Debian's cloud kernel."""
+def accelerator(want: str, require_kvm: bool, progress: Progress, fresh: bool = False) -> Accel:
+    """Choose the accelerator by proof, a ``fresh`` one if asked; boots a cached kernel, else Debian's cloud kernel."""
     progress("accelerator", "proof by booting a guest")
     kernel, initramfs = proof_image(progress)
-    accel = choose(want, require_kvm, Proof(kernel, initramfs), cache_root())
+    accel = choose(want, require_kvm, Proof(kernel, initramfs), cache_root(), fresh)
     progress("accelerator", f"{accel.kind} ({accel.reason})")
     return accel
 

@@ -61,7 +61,7 @@ def examine(root: Path, progress: Progress) -> Diagnosis:
     accel = None
     if all(finding.ok for finding in findings[:2]):
         try:
-            accel = accelerator("auto", False, progress)
+            accel = accelerator("auto", False, progress, fresh=True)
             findings.append(Finding("accelerator", True, f"{accel.kind} ({accel.reason})"))
         except TestbedError as error:
             findings.append(Finding("accelerator", False, str(error), "a guest must boot by TCG at least"))

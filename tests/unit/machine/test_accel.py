@@ -72,6 +72,15 @@ def test_answer_is_kept_for_the_next_time(host, tmp_path):
     assert time.monotonic() - began < 0.5
 
 
+def test_fresh_proof_finds_a_kvm_that_was_only_busy_before(host, tmp_path):
+    host(kvm="hangs")
+    assert accel.choose("auto", False, PROOF, tmp_path).kind == "tcg"
+    host(kvm="boots")
+    assert accel.choose("auto", False, PROOF, tmp_path).kind == "tcg"
+    assert accel.choose("auto", False, PROOF, tmp_path, fresh=True).kind == "kvm"
+    assert accel.choose("auto", False, PROOF, tmp_path).kind == "kvm"
+
+
 @pytest.mark.parametrize(("want", "require"), [("auto", True), ("kvm", False)])
 def test_required_kvm_that_runs_no_guest_is_an_error(host, tmp_path, want, require):
     host(kvm="hangs")
