@@ -76,8 +76,8 @@ def conduct(
 
     Raises HostError and BuildError before any guest is started.
     """
+    accel = accelerator(want, require_kvm, progress)  # seconds; a host that can't run it learns so before the builds
     kernels, guests = _artefacts(root, cells, progress)
-    accel = accelerator(want, require_kvm, progress)
     header = {
         **host_facts(),
         "argv": sys.argv,

@@ -116,3 +116,13 @@ def test_orchestrator_that_dies_leaves_no_qemu(how, tmp_path, kernel, image, acc
     assert code == (130 if how == signal.SIGINT else -signal.SIGKILL)
     (run,) = tmp_path.glob("*/run.json")
     assert json.loads(run.read_text())["cells"] == ["vanilla-6.12/minimal/benign/dontneed-loop:span=8GiB#1"]
+
+
+def test_required_kvm_that_cannot_run_a_guest_ends_before_anything_starts(tmp_path, accel):
+    if accel.kind == "kvm":
+        pytest.skip("KVM runs guests on this host, so there is nothing to refuse")
+    began = time.monotonic()
+    done = tb("run", "malicious/pte-flood", "--require-kvm", "--out", tmp_path / "runs")
+    assert (done.code, (tmp_path / "runs").exists()) == (2, False)
+    assert "kvm: " in done.stderr.splitlines()[-1]
+    assert time.monotonic() - began < 20
