@@ -123,7 +123,11 @@ def _drive(job: Job, machine: Machine, notes: _Notes) -> None:
     """Boot the guest and walk the workload through its phases."""
     scenario = job.cell.scenario
     began = time.monotonic()
-    machine.start(Deadline.after(BOOT_S, job.slowdown))
+    hello = machine.start(Deadline.after(BOOT_S, job.slowdown))
+    asked = job.cell.guest.levels
+    if hello["levels"] != asked:
+        # QEMU only warns where the host's CPU lacks LA57
+        raise MeasureError(f"the guest has {hello['levels']} levels of page tables, not {asked}; use --accel tcg")
     notes.start_s = round(time.monotonic() - began, 3)
     examiner = _examiner(machine, job.kernel.vmlinux)
     deadline = Deadline.after(scenario.deadline_s, job.slowdown)
