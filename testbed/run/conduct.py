@@ -77,6 +77,7 @@ def conduct(
     Raises HostError and BuildError before any guest is started.
     """
     accel = accelerator(want, require_kvm, progress)  # seconds; a host that can't run it learns so before the builds
+    RunFolder.prepare(out)
     kernels, guests = _artefacts(root, cells, progress)
     header = {
         **host_facts(),

@@ -3,6 +3,7 @@
 
 import json
 import os
+import tempfile
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,11 +22,21 @@ class RunFolder:
         self.path = path
         self._lock = threading.Lock()
 
+    @staticmethod
+    def prepare(out: Path) -> None:
+        """Make the folder that runs go to; SpecError if nothing can be written there, which is better known early."""
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=out):
+                return
+        except OSError as error:
+            raise SpecError(f"--out {out}: {error.strerror}; name a folder that can be written to") from error
+
     @classmethod
     def create(cls, out: Path, header: Mapping[str, Any]) -> "RunFolder":
         """Make ``out/<id>`` with its ``run.json``; the id is the UTC time, with a suffix where that is taken."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        out.mkdir(parents=True, exist_ok=True)
+        cls.prepare(out)
         for attempt in range(100):
             path = out / (stamp if attempt == 0 else f"{stamp}-{attempt}")
             try:

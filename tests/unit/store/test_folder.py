@@ -33,6 +33,12 @@ def test_folder_that_is_no_run_is_refused(tmp_path):
         RunFolder.open(tmp_path)
 
 
+def test_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SpecError, match="--out .*file: .*; name a folder that can be written to"):
+        RunFolder.create(tmp_path / "file", {})
+
+
 def test_cell_name_becomes_one_folder(tmp_path):
     folder = RunFolder.create(tmp_path, {})
     assert folder.cell("k/g/benign/x#1").parent == folder.path / "cells"
