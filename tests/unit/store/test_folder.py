@@ -35,7 +35,7 @@ def test_folder_that_is_no_run_is_refused(tmp_path):
 
 def test_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(SpecError, match="--out .*file: .*; name a folder that can be written to"):
+    with pytest.raises(SpecError, match=r"--out .*file: .*; name a folder that can be written to"):
         RunFolder.create(tmp_path / "file", {})
 
 
