@@ -38,11 +38,10 @@ _ANY = re.compile("|".join(f"{_STAMP}(?P<k{index}>{pattern})" for index, (_, pat
 
 @dataclass(frozen=True)
 class Crash:
-    """The first signature in a console: its kind, its title (one line) and where it stands (character offset)."""
+    """The first signature in a console: its kind and its title (one line)."""
 
     kind: str
     title: str
-    offset: int
 
 
 def find_crash(console: str) -> Crash | None:
@@ -57,4 +56,4 @@ def find_crash(console: str) -> Crash | None:
     if match is None or match.lastgroup is None:
         return None
     kind, _ = SIGNATURES[int(match.lastgroup[1:])]
-    return Crash(kind, match.group(match.lastgroup).strip(), match.start())
+    return Crash(kind, match.group(match.lastgroup).strip())

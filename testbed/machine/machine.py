@@ -176,10 +176,6 @@ class Machine:
         """QEMU's process id."""
         return self._process.pid if self._process else None
 
-    def qemu_stderr(self) -> str:
-        """What QEMU wrote to its standard error."""
-        return self._process.stderr() if self._process else ""
-
     # --- inside ---
 
     def _check_alive(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from testbed.errors import SpecError
 
-__all__ = ["RunFolder", "latest_runs"]
+__all__ = ["RunFolder"]
 
 
 class RunFolder:
@@ -86,8 +86,3 @@ class RunFolder:
         records = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
         order = {name: index for index, name in enumerate(self.header().get("cells", ()))}
         return sorted(records, key=lambda record: order.get(record["cell"], len(order)))
-
-
-def latest_runs(out: Path) -> list[Path]:
-    """Folders of runs below ``out``, newest first."""
-    return sorted((path.parent for path in out.glob("*/results.jsonl")), reverse=True)
