@@ -7,12 +7,10 @@ from pathlib import Path
 
 from testbed.build import KernelImage, Progress, build_guest
 from testbed.errors import GuestLost
-from testbed.judge.crash import find_crash
 from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine
-from testbed.machine.qemu import Launch
-from testbed.run.cell import BOOT_S, SLOWDOWN, watch
 from testbed.run.conduct import accelerator
+from testbed.run.launching import BOOT_S, guest_launch, slowdown, watch
 from testbed.spec import load_guest
 
 __all__ = ["boot_check"]
@@ -29,20 +27,11 @@ def boot_check(root: Path, progress: Progress) -> Callable[[KernelImage], None]:
     def boot(image: KernelImage) -> None:
         with tempfile.TemporaryDirectory(prefix="tb-") as name:
             folder = Path(name)
-            launch = Launch(
-                accel=accel.kind,
-                kernel=image.bzimage,
-                initramfs=guest.initramfs,
-                memory_bytes=spec.memory_bytes,
-                vcpus=spec.vcpus,
-                levels=spec.levels,
-                folder=folder,
-                sockets=folder,
-            )
+            launch = guest_launch(spec, accel, image.bzimage, guest.initramfs, folder, folder)
             with Machine(launch, watch) as machine:
-                machine.start(Deadline.after(BOOT_S, SLOWDOWN[accel.kind]))
-                crash = find_crash(machine.console_text)
-                if crash is not None:
-                    raise GuestLost(f"{image.name}: {crash.title}")
+                machine.start(Deadline.after(BOOT_S, slowdown(accel, image.name)))
+                death = watch(machine.console_text)
+                if death is not None:
+                    raise GuestLost(f"{image.name}: {death}")
 
     return boot

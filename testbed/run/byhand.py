@@ -7,8 +7,9 @@ from pathlib import Path
 
 from testbed.build import Progress, build_guest, build_kernel, guest_path, kernel_path
 from testbed.machine.accel import Accel
-from testbed.machine.qemu import Launch, command_line, interactive_argv
+from testbed.machine.qemu import command_line, interactive_argv
 from testbed.run.cell import launch_for
+from testbed.run.launching import guest_launch
 from testbed.run.plan import Cell
 from testbed.spec import GuestSpec, KernelSpec
 
@@ -43,14 +44,6 @@ def dry_lines(root: Path, cells: Sequence[Cell], accel: Accel, progress: Progres
 
 def shell_argv(root: Path, kernel: KernelSpec, guest: GuestSpec, accel: Accel, progress: Progress) -> list[str]:
     """Build what is missing and give the argv list of a guest with a shell on the terminal."""
-    launch = Launch(
-        accel=accel.kind,
-        kernel=build_kernel(root, kernel, progress).bzimage,
-        initramfs=build_guest(root, guest, progress).initramfs,
-        memory_bytes=guest.memory_bytes,
-        vcpus=guest.vcpus,
-        levels=guest.levels,
-        folder=NOWHERE,
-        sockets=NOWHERE,
-    )
-    return interactive_argv(launch)
+    bzimage = build_kernel(root, kernel, progress).bzimage
+    initramfs = build_guest(root, guest, progress).initramfs
+    return interactive_argv(guest_launch(guest, accel, bzimage, initramfs, NOWHERE, NOWHERE))

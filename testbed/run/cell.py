@@ -13,7 +13,6 @@ from typing import Any
 
 from testbed.build import GuestImage, KernelImage
 from testbed.errors import GuestLost, MachineError, MeasureError
-from testbed.judge.crash import find_crash
 from testbed.judge.verdict import Evidence, Verdict, judge
 from testbed.machine.accel import Accel
 from testbed.machine.deadline import Deadline
@@ -21,18 +20,16 @@ from testbed.machine.machine import Machine
 from testbed.machine.qemu import Launch, command_line
 from testbed.measure.outside import Examiner
 from testbed.measure.sample import console_pattern, sample
+from testbed.run.launching import BOOT_S, guest_launch, slowdown, watch
 from testbed.run.plan import Cell
 from testbed.store.record import CellResult
 
-__all__ = ["BOOT_S", "SLOWDOWN", "Job", "launch_for", "run_cell", "watch"]
+__all__ = ["Job", "launch_for", "run_cell"]
 
-BOOT_S = 15.0
 SETTLE_S = 2.0
 CONSOLE_S = 5.0
 # The agent's heart beats every second while a workload runs.
 SILENCE_S = 20.0
-SLOWDOWN = {"kvm": 1.0, "tcg": 6.0}
-DEBUG_SLOWDOWN = 8.0
 
 
 @dataclass(frozen=True)
@@ -49,8 +46,7 @@ class Job:
     @property
     def slowdown(self) -> float:
         """How much longer than on KVM things may take here."""
-        debug = any(flavour in self.cell.kernel.name for flavour in ("+debug", "+kcsan"))
-        return SLOWDOWN[self.accel.kind] * (DEBUG_SLOWDOWN if debug else 1.0)
+        return slowdown(self.accel, self.cell.kernel.name)
 
 
 @dataclass
@@ -67,17 +63,8 @@ class _Notes:
 
 
 def launch_for(cell: Cell, accel: Accel, kernel: Path, initramfs: Path, folder: Path, sockets: Path) -> Launch:
-    """Give the launch of a cell; logs go to ``folder``, ``sockets`` is a folder with a short path."""
-    return Launch(
-        accel=accel.kind,
-        kernel=kernel,
-        initramfs=initramfs,
-        memory_bytes=cell.memory_bytes,
-        vcpus=cell.guest.vcpus,
-        levels=cell.guest.levels,
-        folder=folder,
-        sockets=sockets,
-    )
+    """Give the launch of a cell: its guest's, with the RAM that the scenario wants."""
+    return guest_launch(cell.guest, accel, kernel, initramfs, folder, sockets, cell.memory_bytes)
 
 
 def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
@@ -100,12 +87,6 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
             console = machine.console_text
     verdict = harness or _judge(job.cell, notes, console)
     return _result(job, notes, verdict, time.monotonic() - began)
-
-
-def watch(console: str) -> str | None:
-    """Give the title of the first sign of death in the console, for a machine to watch by."""
-    crash = find_crash(console)
-    return crash.title if crash else None
 
 
 def _judge(cell: Cell, notes: _Notes, console: str) -> Verdict:

@@ -9,7 +9,7 @@ import pytest
 from testbed.errors import GuestLost, LaunchFailed
 from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine, State
-from testbed.run.cell import watch
+from testbed.run.launching import watch
 
 BOOT_S = 60
 
