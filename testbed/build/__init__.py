@@ -4,7 +4,7 @@
 from testbed.build.cache import cache_root
 from testbed.build.checkout import Exported, checkout_kernel, export_series
 from testbed.build.guest import GuestImage, build_guest, guest_path
-from testbed.build.kernel import KernelImage, build_kernel, kernel_path
+from testbed.build.kernel import KernelImage, build_kernel, kernel_patchset_hash, kernel_path
 from testbed.build.progress import Progress, silent
 from testbed.build.proof import proof_image
 from testbed.build.series import patchset_hash
@@ -23,6 +23,7 @@ __all__ = [
     "checkout_kernel",
     "export_series",
     "guest_path",
+    "kernel_patchset_hash",
     "kernel_path",
     "patchset_hash",
     "proof_image",

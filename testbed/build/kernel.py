@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from testbed.build import cache, process
+from testbed.build.bzimage import check_build_id
 from testbed.build.progress import Progress, silent
 from testbed.build.recipe import Recipe, build_environment, make_argv, make_recipe, prepare_tree
-from testbed.build.series import patchset_hash
+from testbed.build.series import patchset_hash, read_series
 from testbed.spec import KernelSpec
 
-__all__ = ["KernelImage", "build_kernel", "build_recipe", "kernel_path"]
+__all__ = ["KernelImage", "build_kernel", "build_recipe", "kernel_patchset_hash", "kernel_path"]
 
 _COMPILED = re.compile(r"^  (?:HOST)?(?:CC|AS) ")
 
@@ -46,6 +47,11 @@ def build_kernel(root: Path, spec: KernelSpec, progress: Progress = silent) -> K
 def kernel_path(root: Path, spec: KernelSpec, progress: Progress = silent) -> Path:
     """Where the bzImage of a kernel is, or will be once it is built."""
     return cache.cache_root() / "kernel" / make_recipe(root, spec, progress).key / "bzImage"
+
+
+def kernel_patchset_hash(root: Path, spec: KernelSpec) -> str | None:
+    """The patchset hash of the series as it is now, whether it was ever built or not."""
+    return patchset_hash(read_series(root, spec.series))
 
 
 def build_recipe(recipe: Recipe, progress: Progress = silent) -> KernelImage:
@@ -105,11 +111,13 @@ def _keep(recipe: Recipe, tree: Path, entry: Path) -> None:
         shutil.copyfile(patch, entry / "patches" / patch.name)
     notes = process.capture(["readelf", "-n", entry / "vmlinux"])
     found = re.search(r"Build ID: ([0-9a-f]+)", notes)
+    build_id = found[1] if found else ""
+    check_build_id(entry / "bzImage", build_id)
     facts = {
         "release": (tree / "include/config/kernel.release").read_text().strip(),
         "patchset_hash": patchset_hash(recipe.patches),
         "config_hash": _sum(entry / "config"),
-        "build_id": found[1] if found else "",
+        "build_id": build_id,
         "source_version": recipe.source.version,
         "source_key": recipe.source.key,
         "compiler": process.capture(["gcc", "--version"]).splitlines()[0],

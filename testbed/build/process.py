@@ -23,7 +23,14 @@ __all__ = ["attempt", "capture", "pipe", "run"]
 
 Argv = Sequence[str | Path]
 #: Where the Debian package is not named after its tool.
-_PACKAGE = {"apt-get": "apt", "dpkg-deb": "dpkg", "ld": "binutils", "readelf": "binutils", "xz": "xz-utils"}
+_PACKAGE = {
+    "addr2line": "binutils",
+    "apt-get": "apt",
+    "dpkg-deb": "dpkg",
+    "ld": "binutils",
+    "readelf": "binutils",
+    "xz": "xz-utils",
+}
 LAST_LINES = 25
 
 

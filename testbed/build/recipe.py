@@ -4,6 +4,7 @@
 import hashlib
 import os
 import re
+import shlex
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,9 +89,9 @@ def compiler_identity() -> str:
 
 def make_argv(tree: Path) -> list[str]:
     """``make`` for this tree, with ccache where there is one; no path of the tree gets into the kernel."""
-    wrapper = "ccache " if shutil.which("ccache") else ""
     mapped = f"-fdebug-prefix-map={tree}=."
-    compilers = [f"CC={wrapper}gcc", f"HOSTCC={wrapper}gcc"]
+    cached = f"sh {shlex.quote(str(Path(__file__).with_name('cc.sh')))}"
+    compilers = [f"CC={cached}", "HOSTCC=ccache gcc"] if shutil.which("ccache") else ["CC=gcc", "HOSTCC=gcc"]
     return ["make", *compilers, f"KCFLAGS={' '.join(FLAGS)} {mapped}", f"KAFLAGS={mapped}", *FIXED]
 
 
