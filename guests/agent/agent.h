@@ -31,6 +31,7 @@ void setup_poweroff(void) __attribute__((noreturn));
 ssize_t file_read(const char *path, char *buf, size_t size);
 bool file_write(const char *path, const char *text);
 bool file_field(const char *text, const char *key, long *value);
+long kernel_tainted(void);
 long now_ms(void);
 void sleep_ms(long ms);
 

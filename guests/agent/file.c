@@ -58,6 +58,14 @@ bool file_field(const char *text, const char *key, long *value)
 	return false;
 }
 
+/* The kernel's own note of what broke, as bits; a workload can set them too, but never clear one. */
+long kernel_tainted(void)
+{
+	char text[32];
+
+	return file_read("/proc/sys/kernel/tainted", text, sizeof(text)) > 0 ? atol(text) : 0;
+}
+
 long now_ms(void)
 {
 	struct timespec t;

@@ -40,6 +40,7 @@ void send_hello(void)
 	json_str("release", u.release);
 	json_num("levels", page_table_levels());
 	json_num("vcpus", cpus());
+	json_num("tainted", kernel_tainted());
 	json_send();
 }
 

@@ -2,10 +2,12 @@
 /* A workload from its start to its exit frame. */
 #include "agent.h"
 
+#include <linux/membarrier.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,6 +160,7 @@ static void send_exit(int wait_status, long oom_kills)
 	else
 		json_null("signal");
 	json_num("oom_kill", oom_kills);
+	json_num("tainted", kernel_tainted());
 	json_num("phases", phases);
 	json_str("token", hex);
 	json_send();
@@ -196,5 +199,10 @@ void run(struct command *c)
 	close(w.pidfd);
 	oom_kills = cgroup_oom_kills();
 	cgroup_remove();
+	/*
+	 * What the kernel frees by RCU after a process has gone, it frees before its end is told: a
+	 * kernel that dies of that dies in this cell.
+	 */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	send_exit(wait_status, oom_kills);
 }
