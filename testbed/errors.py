@@ -9,18 +9,22 @@
     ├── BuildError            an artefact could not be made; the cache holds nothing half-made
     ├── MachineError          the guest or its QEMU is not usable any more: destroy it
     │   ├── LaunchFailed      QEMU did not come up, or the guest never said hello
-    │   ├── GuestLost         the guest ran and then died, fell silent or powered off
+    │   ├── GuestLost         the guest ran and then died or powered off
+    │   │   └── GuestHung     it may still run, and makes no progress
+    │   ├── QemuKilled        someone on the host ended QEMU: nothing is known of the guest
     │   └── QmpLost           QEMU no longer answers on its monitor
     └── MeasureError          the guest may be fine, but a number could not be taken
 """
 
 __all__ = [
     "BuildError",
+    "GuestHung",
     "GuestLost",
     "HostError",
     "LaunchFailed",
     "MachineError",
     "MeasureError",
+    "QemuKilled",
     "QmpLost",
     "SpecError",
     "TestbedError",
@@ -54,7 +58,15 @@ class LaunchFailed(MachineError):
 
 
 class GuestLost(MachineError):
-    """The guest was up and is gone or silent."""
+    """The guest was up and is gone."""
+
+
+class GuestHung(GuestLost):
+    """The guest fell silent, or talks on and makes no progress."""
+
+
+class QemuKilled(MachineError):
+    """A signal or a command from outside ended QEMU."""
 
 
 class QmpLost(MachineError):

@@ -20,11 +20,6 @@ class Deadline:
         allowed = seconds * slowdown
         return cls(time.monotonic() + allowed, allowed)
 
-    def sooner(self, seconds: float) -> "Deadline":
-        """Give the earlier of this deadline and one ``seconds`` from now."""
-        other = Deadline.after(seconds)
-        return other if other.at < self.at else self
-
     @property
     def left_s(self) -> float:
         """Seconds left, never below zero."""

@@ -16,27 +16,25 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from testbed.errors import GuestLost, LaunchFailed, QmpLost
+from testbed.errors import GuestHung, GuestLost, LaunchFailed, QmpLost
 from testbed.machine.channel import Channel
-from testbed.machine.console import Console
+from testbed.machine.console import Console, make_pipes
 from testbed.machine.deadline import Deadline
 from testbed.machine.process import QemuProcess
 from testbed.machine.qemu import Launch, qemu_argv
 from testbed.machine.qmp import Qmp
+from testbed.machine.vitals import Watch, check, hear_out
 
 __all__ = ["Machine", "State"]
 
 TICK_S = 0.1
-# A dying kernel goes on printing for a moment; its console must be whole before it is read.
-LAST_WORDS_S = 0.5
+AFTERMATH_S = 0.5
 
 T = TypeVar("T")
-Watch = Callable[[str], str | None]
 
 
 class State(enum.Enum):
@@ -52,7 +50,7 @@ class Machine:
     """A guest under our hand. Use it as a context manager: leaving ends QEMU whatever happened."""
 
     def __init__(self, launch: Launch, watch: Watch, cancelled: threading.Event | None = None) -> None:
-        """``watch`` reads the console text so far and names the death it sees in it, or gives None."""
+        """``watch`` reads the console and names the deaths that it sees there."""
         self.launch = launch
         self.state = State.CREATED
         self._watch = watch
@@ -61,7 +59,6 @@ class Machine:
         self._qmp: Qmp | None = None
         self._console: Console | None = None
         self._channel: Channel | None = None
-        self._seen = 0
 
     def __enter__(self) -> Self:
         return self
@@ -81,12 +78,13 @@ class Machine:
         self._require(State.CREATED)
         argv = qemu_argv(self.launch)
         (self.launch.folder / "qemu.argv").write_text(shlex.join(argv) + "\n")
+        make_pipes(self.launch.console_pipe)
         self._process = QemuProcess(argv, self.launch.folder / "qemu.stderr")
         self._qmp = Qmp(self.launch.folder / "qmp.jsonl")
-        self._console = Console(self._connect(self.launch.console_socket, deadline))
         self._channel = Channel(self._connect(self.launch.data_socket, deadline))
         try:
             self._qmp.connect(self._connect(self.launch.qmp_socket, deadline), deadline.left_s)
+            self._console = Console(self.launch.console_pipe)
             self.state = State.RUNNING
             self._qmp.execute("cont")
         except QmpLost as lost:
@@ -139,7 +137,8 @@ class Machine:
     def receive(self, deadline: Deadline) -> dict[str, Any]:
         """Wait for the agent's next message, watching the console, the monitor and the process meanwhile.
 
-        Raises GuestLost with the reason when the guest dies or stays silent until the deadline.
+        Raises GuestLost with the reason when the guest dies, GuestHung when it stays silent until the deadline,
+        QemuKilled when someone on the host ended QEMU.
         """
         self._require(State.RUNNING)
         channel, console = self._part(self._channel), self._part(self._console)
@@ -149,7 +148,7 @@ class Machine:
                 return message
             self._check_alive()
             if deadline.passed:
-                raise GuestLost(f"hang: the guest's agent sent nothing for {deadline.allowed_s:.1f} s")
+                raise GuestHung(f"the guest's agent sent nothing for {deadline.allowed_s:.1f} s")
             open_parts = [part for part in (channel, console) if not part.closed]
             if open_parts:
                 select.select(open_parts, [], [], min(TICK_S, deadline.left_s))
@@ -160,6 +159,21 @@ class Machine:
         """Wait for a line of the console by regular expression; the matched text, or None."""
         match = self._part(self._console).expect(pattern, deadline)
         return match.group(0) if match else None
+
+    def look_again(self) -> None:
+        """Raise GuestLost or QemuKilled if the guest turns out to be dead: the cause of an error met elsewhere.
+
+        A second is given to QEMU to end and to the console to say what broke.
+        """
+        if self.state is State.RUNNING or self.state is State.STOPPED:
+            self._part(self._process).wait(AFTERMATH_S)
+            hear_out(self.qmp, self._part(self._console), self._watch)
+            self._check_alive()
+
+    @property
+    def console(self) -> Console:
+        """The serial console."""
+        return self._part(self._console)
 
     @property
     def console_text(self) -> str:
@@ -179,33 +193,10 @@ class Machine:
     # --- inside ---
 
     def _check_alive(self) -> None:
-        """Raise GuestLost if anything says that the guest is dead."""
+        """Raise GuestLost or QemuKilled if anything says that the guest is dead."""
         if self._cancelled.is_set():
             raise GuestLost("interrupted")
-        process, qmp, console = self._part(self._process), self.qmp, self._part(self._console)
-        if not console.closed:
-            console.drain()
-        text = console.text
-        fresh = len(text) != self._seen
-        self._seen = len(text)
-        death = self._watch(text) if fresh else None
-        if death is not None or qmp.event("GUEST_PANICKED") is not None:
-            self._last_words(console)
-            raise GuestLost(f"crash: {self._watch(console.text) or 'the guest reported a panic (pvpanic)'}")
-        if process.exit_code is not None:
-            raise GuestLost(f"QEMU ended with {process.exit_code}: {process.stderr() or 'no message'}")
-        error = process.stderr()
-        if "KVM internal error" in error:
-            raise GuestLost(f"QEMU: {error.splitlines()[0]}")
-        shutdown = qmp.event("SHUTDOWN")
-        if shutdown is not None:
-            raise GuestLost(f"the guest shut down by itself ({shutdown.get('data', {}).get('reason', 'no reason')})")
-
-    def _last_words(self, console: Console) -> None:
-        end = time.monotonic() + LAST_WORDS_S
-        while time.monotonic() < end and not console.closed:
-            console.drain()
-            time.sleep(0.02)
+        check(self._part(self._process), self.qmp, self._part(self._console), self._watch)
 
     def _connect(self, path: Path, deadline: Deadline) -> socket.socket:
         process = self._part(self._process)

@@ -8,12 +8,13 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-__all__ = ["QEMU", "Launch", "command_line", "interactive_argv", "qemu_argv"]
+__all__ = ["CONSOLE", "QEMU", "Launch", "command_line", "interactive_argv", "qemu_argv"]
 
 QEMU = "qemu-system-x86_64"
 
 # Name, port and file names that other layers and people rely on.
 DATA_PORT = "testbed.data"
+CONSOLE = "console"
 CONSOLE_LOG = "console.log"
 # The kernel parameter that makes the agent give a shell on the console.
 SHELL = "testbed.shell"
@@ -50,8 +51,8 @@ class Launch:
         return self.sockets / "examine"
 
     @property
-    def console_socket(self) -> Path:
-        """Serial console."""
+    def console_pipe(self) -> Path:
+        """Serial console: a pair of named pipes, ``console.in`` and ``console.out``."""
         return self.sockets / "console"
 
     @property
@@ -61,10 +62,14 @@ class Launch:
 
 
 def kernel_command_line(launch: Launch) -> str:
-    """Kernel parameters: serial console, every death final and loud, no timer calibration that TCG could fail."""
+    """Kernel parameters: serial console, every death final and loud, no timer calibration that TCG could fail.
+
+    The console shows facility and level of each message (``<4>[    1.2] ``), which only the kernel sets to below 8.
+    """
     return " ".join(
         (
             "console=ttyS0",
+            "console_msg_format=syslog",
             "loglevel=5",
             "panic=-1",
             "oops=panic",
@@ -87,18 +92,20 @@ def qemu_argv(launch: Launch) -> list[str]:
     argv += ["-kernel", str(launch.kernel), "-initrd", str(launch.initramfs)]
     argv += ["-append", kernel_command_line(launch)]
     if launch.interactive:
-        argv += ["-chardev", "stdio,id=console,signal=off", "-chardev", "null,id=data"]
+        argv += ["-chardev", f"stdio,id={CONSOLE},signal=off", "-chardev", "null,id=data"]
     else:
         log = launch.folder / CONSOLE_LOG
-        argv += ["-chardev", f"{_server('console', launch.console_socket)},logfile={_escaped(log)}"]
+        argv += ["-chardev", f"pipe,id={CONSOLE},path={_escaped(launch.console_pipe)},logfile={_escaped(log)}"]
         argv += ["-chardev", _server("data", launch.data_socket)]
         for socket in (launch.qmp_socket, launch.examine_socket):
             argv += ["-qmp", f"unix:{_escaped(socket)},server=on,wait=off"]
-    argv += ["-serial", "chardev:console"]
+    argv += ["-serial", f"chardev:{CONSOLE}"]
     argv += ["-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=data,name={DATA_PORT}"]
-    # a panic stops the guest with its memory intact; drgn finds the kernel through the vmcoreinfo note
+    # drgn finds the kernel through the vmcoreinfo note
     argv += ["-device", "pvpanic-pci", "-device", "vmcoreinfo"]
-    argv += ["-action", "panic=pause", "-no-reboot"]
+    # A kernel that panics tells QEMU before it flushes its console: it goes on to its reset, and that stops it with its
+    # memory intact.
+    argv += ["-action", "panic=none" + ("" if launch.interactive else ",shutdown=pause"), "-no-reboot"]
     if launch.paused:
         argv.append("-S")
     return argv
