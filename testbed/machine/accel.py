@@ -11,15 +11,16 @@ import os
 import secrets
 import shutil
 import subprocess
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from testbed.errors import HostError
+from testbed.machine.console import make_pipes
 from testbed.machine.deadline import Deadline
 from testbed.machine.process import QemuProcess
 from testbed.machine.qemu import CONSOLE_LOG, QEMU, Launch, qemu_argv
+from testbed.machine.sockets import socket_folder
 
 __all__ = ["Accel", "Proof", "choose", "qemu_version"]
 
@@ -103,8 +104,7 @@ def _prove(kind: str, proof: Proof) -> tuple[bool, str]:
     token = f"TB-PROOF {number * 7 + 1}"
     began = time.monotonic()
     deadline = Deadline.after(PROOF_S[kind])
-    with tempfile.TemporaryDirectory(prefix="tb-") as name:
-        folder = Path(name)
+    with socket_folder() as folder:
         launch = Launch(
             accel=kind,
             kernel=proof.kernel,
@@ -117,6 +117,7 @@ def _prove(kind: str, proof: Proof) -> tuple[bool, str]:
             cmdline=(f"testbed.proof={number}",),
             paused=False,
         )
+        make_pipes(launch.console_pipe)
         process = QemuProcess(qemu_argv(launch), folder / "stderr")
         console = folder / CONSOLE_LOG
         try:
