@@ -2,14 +2,17 @@
 """From the evidence of one cell to its verdict. Silence is never a pass."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from testbed.judge.crash import find_crash
+from testbed.judge.crash import Crash, find_crash, same_crash
+from testbed.judge.evidence import Evidence
 from testbed.judge.expect import holds
+from testbed.judge.oom import oom_kills
+from testbed.judge.taint import damage
 from testbed.spec import Expectation, Gap
 
-__all__ = ["Evidence", "Verdict", "completion_token", "judge"]
+__all__ = ["Verdict", "completion_token", "judge"]
 
 FNV_OFFSET = 0xCBF29CE484222325
 FNV_PRIME = 0x100000001B3
@@ -17,27 +20,11 @@ FNV_PRIME = 0x100000001B3
 
 @dataclass(frozen=True)
 class Verdict:
-    """One of design.md's verdicts, and the reason in one line."""
+    """One of design.md's verdicts, the reason in one line, and the kernel's crash if there was one."""
 
     kind: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a cell left behind.
-
-    ``exit`` is the agent's exit message (None if it never came), ``loss`` why the guest was lost, ``phases`` the
-    records by phase name, ``wanted`` the phases that the scenario promises, ``words`` the workload's last on stderr.
-    """
-
-    nonce: str
-    console: str
-    wanted: Sequence[str]
-    exit: Mapping[str, Any] | None = None
-    loss: str | None = None
-    phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    words: str = ""
+    crash: Crash | None = None
 
 
 def completion_token(nonce: str, status: int | None, signal: int | None, phases: int) -> str:
@@ -54,30 +41,64 @@ def judge(evidence: Evidence, expectations: Sequence[Expectation], gap: Gap | No
 
 
 def _survived(evidence: Evidence, may_die: bool) -> Verdict | None:
-    crash = find_crash(evidence.console)
+    crash = _crash(evidence)
     if crash is not None:
-        return Verdict("crash", f"{crash.kind}: {crash.title}")
+        return Verdict("crash", f"{crash.kind}: {crash.title}", crash)
     if evidence.loss is not None:
-        for kind in ("hang", "crash"):
-            if evidence.loss.startswith(f"{kind}: "):
-                return Verdict(kind, evidence.loss.removeprefix(f"{kind}: "))
-        return Verdict("crash", evidence.loss)
+        return Verdict("hang" if evidence.hung else "crash", evidence.loss)
+    if evidence.harness is not None:
+        return Verdict("error", evidence.harness)
     done = evidence.exit
     if done is None:
         return Verdict("error", "the guest sent no completion token")
     status, signal, phases = done.get("status"), done.get("signal"), done.get("phases", 0)
     if done.get("token") != completion_token(evidence.nonce, status, signal, phases):
         return Verdict("error", "the completion token is not that of this run's nonce")
-    if signal is not None and not may_die:
-        killed = " by the OOM killer" if done.get("oom_kill") else ""
-        return Verdict("fail", f"the workload was killed{killed} (signal {signal})")
-    if status not in (0, None):
-        words = f": {evidence.words}" if evidence.words else ""
-        return Verdict("fail", f"the workload's own checks failed (exit status {status}){words}")
+    broken = damage(evidence.tainted, done.get("tainted", evidence.tainted))
+    if broken:
+        return Verdict("crash", f"taint: the kernel notes {', '.join(broken)}, and its console does not say why")
+    return _ended_well(evidence, done) if not may_die else _said_well(evidence, done)
+
+
+def _crash(evidence: Evidence) -> Crash | None:
+    """What the console tells, in the kernel's own log where that was read: levels that are not printed are there too.
+
+    A kernel that dies while another CPU prints may have had no chance to print its last words.
+    """
+    told = find_crash(evidence.console, evidence.refuted)
+    if told is None:
+        return find_crash(evidence.log)
+    return same_crash(evidence.log, told) or told
+
+
+def _ended_well(evidence: Evidence, done: Mapping[str, Any]) -> Verdict | None:
+    """Whether a workload that nothing may kill came to its end."""
+    signal, killed = done.get("signal"), done.get("oom_kill", 0)
+    if killed:
+        whom = "; ".join(kill.text for kill in oom_kills(evidence.console)) or "the console does not say whom"
+        what = f"the workload was killed by the OOM killer (signal {signal})" if signal else _survivor(killed)
+        return Verdict("fail", f"{what}: {whom}")
+    if signal is not None:
+        return Verdict("fail", f"the workload was killed (signal {signal})")
+    failed = _said_well(evidence, done)
     missing = [phase for phase in evidence.wanted if phase not in evidence.phases]
-    if missing and not may_die:
+    if failed is None and missing:
         return Verdict("error", f"phase {missing[0]} never came")
-    return None
+    return failed
+
+
+def _survivor(killed: int) -> str:
+    processes = "a process" if killed == 1 else f"{killed} processes"
+    return f"the OOM killer ended {processes} of the workload"
+
+
+def _said_well(evidence: Evidence, done: Mapping[str, Any]) -> Verdict | None:
+    """Whether the workload's own checks were content."""
+    status = done.get("status")
+    if status in (0, None):
+        return None
+    words = f": {evidence.words}" if evidence.words else ""
+    return Verdict("fail", f"the workload's own checks failed (exit status {status}){words}")
 
 
 def _measured(evidence: Evidence) -> Verdict | None:

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 import dataclasses
+import json
 
 import pytest
 
-from testbed.judge.verdict import Evidence, completion_token, judge
+from testbed.judge.evidence import Evidence
+from testbed.judge.signature import Sighting
+from testbed.judge.verdict import completion_token, judge
 from testbed.spec import Gap
 from testbed.spec.expectation import parse_expectation
 
@@ -23,7 +26,7 @@ def finished(status=0, signal=None, **fields):
 
 def evidence(**fields) -> Evidence:
     phases = {name: {"vmpte_kb": size, "agree": True} for name, size in zip(WANTED, (40, 1000, 100), strict=True)}
-    return dataclasses.replace(Evidence(NONCE, "[    0.1] fine\n", WANTED, finished(), None, phases), **fields)
+    return dataclasses.replace(Evidence(NONCE, "[    0.1] fine\n", WANTED, finished(), phases=phases), **fields)
 
 
 def test_met_expectation_is_a_pass_that_shows_the_numbers():
@@ -56,7 +59,7 @@ def test_panic_after_the_token_is_a_crash():
 
 
 def test_silent_guest_is_a_hang_not_a_pass():
-    verdict = judge(evidence(exit=None, loss="hang: the guest's agent sent nothing for 20.0 s"), [], None)
+    verdict = judge(evidence(exit=None, loss="the guest's agent sent nothing for 20.0 s", hung=True), [], None)
     assert verdict.kind == "hang"
 
 
@@ -73,6 +76,45 @@ def test_killed_workload_is_a_fail_unless_the_scenario_says_so():
     killed = finished(status=None, signal=9, oom_kill=1)
     assert "OOM killer" in judge(evidence(exit=killed), [], None).reason
     assert judge(evidence(exit=killed), [], None, may_die=True).kind == "done"
+
+
+def test_oom_kill_names_its_victim_and_its_limit():
+    console = (
+        "<3>[    4.000000] Memory cgroup out of memory: Killed process 78 (die) total-vm:1kB, anon-rss:0kB, "
+        "file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:2100kB oom_score_adj:0\n"
+    )
+    verdict = judge(evidence(exit=finished(status=None, signal=9, oom_kill=1), console=console), [], None)
+    killed = "die, limit of its memory cgroup, 2100 kB of page tables"
+    assert verdict.reason == f"the workload was killed by the OOM killer (signal 9): {killed}"
+
+
+def test_oom_kill_of_a_child_is_no_success_of_its_parent():
+    verdict = judge(evidence(exit=finished(oom_kill=2)), [], None)
+    assert (verdict.kind, verdict.reason.startswith("the OOM killer ended 2 processes")) == ("fail", True)
+
+
+def test_kernel_that_taints_itself_in_silence_is_a_crash():
+    verdict = judge(evidence(exit=finished(tainted=1 << 9)), [], None)
+    assert (verdict.kind, "warning (W)" in verdict.reason) == ("crash", True)
+    assert judge(evidence(exit=finished(tainted=1 << 9), tainted=1 << 9), [], None).kind == "done"
+
+
+def test_qemu_that_was_killed_tells_nothing_of_the_guest():
+    verdict = judge(evidence(exit=None, harness="QEMU was ended from outside (SIGKILL)"), [], None)
+    assert (verdict.kind, verdict.reason) == ("error", "QEMU was ended from outside (SIGKILL)")
+
+
+def test_panic_before_qemu_was_killed_is_a_crash():
+    console = "[    9.000000] Kernel panic - not syncing: x\n"
+    assert judge(evidence(exit=None, harness="QEMU was ended from outside", console=console), [], None).kind == "crash"
+
+
+def test_cell_can_be_judged_again_from_what_it_left():
+    lie = Sighting("panic", "Kernel panic - not syncing: lie", 1.0)
+    first = evidence(console="<0>[    1.000000] Kernel panic - not syncing: lie\n", refuted=frozenset({lie}))
+    again = Evidence.of(json.loads(json.dumps(first.record())), first.console)
+    assert judge(again, [], None) == judge(first, [], None)
+    assert judge(again, [], None).kind == "done"
 
 
 def test_phase_that_never_came_is_an_error():
