@@ -16,6 +16,7 @@ from drgn.helpers.linux.percpu import per_cpu_ptr
 from drgn.helpers.linux.pid import find_task
 
 from testbed.errors import MeasureError
+from testbed.measure.kernellog import kernel_log, kernel_said
 
 __all__ = ["Examiner", "Tables"]
 
@@ -68,9 +69,17 @@ class Examiner:
             for node in self._nodes():
                 for cpu in for_each_possible_cpu(prog):
                     pages += per_cpu_ptr(node.per_cpu_nodestats, cpu).vm_node_stat_diff[item].value_()
-        except (LookupError, FaultError) as error:
+        except (LookupError, FaultError, OSError) as error:
             raise MeasureError(f"NR_PAGETABLE over QMP: {error}") from error
         return int(pages) * TABLE_BYTES // 1024
+
+    def said(self, clock_s: float) -> bool:
+        """Tell whether the kernel itself logged anything at that second of its clock (see :mod:`.kernellog`)."""
+        return kernel_said(self._prog, clock_s)
+
+    def log(self) -> str:
+        """Give all that the kernel has logged, printed on its console or not yet."""
+        return kernel_log(self._prog)
 
     def _nodes(self) -> Iterator[Object]:
         try:
@@ -94,7 +103,7 @@ class Examiner:
                 counts.append(len(tables))
                 user = ENTRIES
             account = mm.pgtables_bytes.counter.value_() // 1024
-        except (LookupError, FaultError) as error:
+        except (LookupError, FaultError, OSError) as error:
             raise MeasureError(f"page tables of process {pid} over QMP: {error}") from error
         pte, pmd, pud, p4d = [*reversed(counts), 0][:4]
         return Tables(pte=pte, pmd=pmd, pud=pud, p4d=p4d, account_kb=int(account))
