@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a person wants to see at once under a cell that failed: the end of its console and how to boot it by hand."""
+"""What a person wants to see at once under a cell that failed: its console's end, where it died, how to boot it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +17,11 @@ def evidence(folder: Path, record: Mapping[str, Any]) -> list[str]:
     lines += [f"  console: {line}" for line in console] or ["  console: (nothing)"]
     lines += [f"  output:  {line}" for line in _read(folder / "output.log").splitlines()[-CONSOLE_LINES:]]
     lines += [f"  qemu:    {line}" for line in _read(folder / "qemu.stderr").splitlines()]
-    by_hand = _read(folder / "by-hand.txt").strip()
-    lines += [f"  by hand: {by_hand}", f"  files:   {folder}"] if by_hand else [f"  files:   {folder}"]
+    decoded, _, _ = _read(folder / "crash.txt").partition("\nas printed:")
+    lines += [f"  crash:   {line}" for line in decoded.splitlines()]
+    lines += [f"  hang:    {line}" for line in _read(folder / "hang.txt").splitlines()[:1]]
+    lines += [f"  by hand: {line}" for line in _read(folder / "by-hand.txt").splitlines()]
+    lines.append(f"  files:   {folder}")
     return lines
 
 

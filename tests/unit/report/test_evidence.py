@@ -15,3 +15,10 @@ def test_failed_cell_shows_the_last_forty_lines_of_its_console_and_how_to_boot_i
 
 def test_cell_that_left_nothing_is_said_to_have_left_nothing(tmp_path):
     assert "  console: (nothing)" in evidence(tmp_path, record("vanilla-6.12", "crash", 96))
+
+
+def test_decoded_stack_of_a_crash_is_shown_without_the_printed_report(tmp_path):
+    (tmp_path / "crash.txt").write_text("warn: WARNING: at a.c:1\nstack:\n  f+0x1/0x2  a.c:1\n\nas printed:\nlong\n")
+    lines = evidence(tmp_path, record("vanilla-6.12", "crash", 96))
+    assert "  crash:     f+0x1/0x2  a.c:1" in lines
+    assert not any("long" in line for line in lines)
