@@ -12,6 +12,8 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from testbed.cli.output import fail, reader_may_be_gone
+
 __all__ = ["Shown", "shown"]
 
 PLAIN_EVERY_S = 10.0
@@ -61,8 +63,7 @@ class _Plain:
             if now - self._printed.get(step, -PLAIN_EVERY_S) < PLAIN_EVERY_S:
                 return
             self._printed[step] = now
-        sys.stderr.write(f"[{now - self._zero:5.0f} s] {step}: {what} (for {now - began:.0f} s)\n")
-        sys.stderr.flush()
+        fail(f"[{now - self._zero:5.0f} s] {step}: {what} (for {now - began:.0f} s)")
 
 
 class _Live:
@@ -83,13 +84,15 @@ class _Live:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close_step()
-        self._live.stop()
+        with reader_may_be_gone(sys.stderr):
+            self._close_step()
+            self._live.stop()
 
     def __call__(self, step: str, what: str) -> None:
         with self._lock:  # cells tell of themselves from threads of their own
             if step != self._step:
-                self._close_step()
+                with reader_may_be_gone(sys.stderr):
+                    self._close_step()
                 self._step, self._began = step, time.monotonic()
             self._what = what
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``tb run`` and ``tb report``."""
 
+import shlex
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +15,21 @@ from testbed.cli.progress import shown
 from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
 from testbed.report.evidence import evidence
-from testbed.report.junit import junit_xml
 from testbed.report.table import plain_rows, summary, table
 from testbed.run.byhand import dry_lines
-from testbed.run.conduct import EXPECTED, Conducted, accelerator, conduct, exit_code
-from testbed.run.plan import Request, plan
+from testbed.run.conduct import (
+    EXIT_INTERRUPTED,
+    EXPECTED,
+    Conducted,
+    accelerator,
+    conduct,
+    exit_code,
+    go_on,
+    run_junit,
+)
+from testbed.run.plan import Cell, Request, plan
+from testbed.run.resume import reopen
+from testbed.run.signals import interruptible
 from testbed.store.folder import RunFolder
 
 __all__ = ["report", "run"]
@@ -33,11 +45,17 @@ Repeat = Annotated[int, typer.Option(min=1, help="Run each cell so often.")]
 Scale = Annotated[str | None, typer.Option(help="small or full; default: the matrix's.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE: a workload parameter.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the cells and their QEMU lines.")]
+Resume = Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run: its folder, or its id below --out.")]
 Out = Annotated[Path, typer.Option(help="Folder of runs.")]
 Json = Annotated[bool, typer.Option("--json", help="One line of JSON per cell on stdout.")]
 
 
+# What may stand beside --resume: all else is part of the plan, which is the run's.
+BESIDE_RESUME = ("resume", "jobs", "json_", "out")
+
+
 def run(
+    context: typer.Context,
     targets: Targets = None,
     kernel: Kernels = None,
     guest: Guest = None,
@@ -48,64 +66,108 @@ def run(
     scale: Scale = None,
     setting: Settings = None,
     dry_run: DryRun = False,
+    resume: Resume = None,
     out: Out = Path("runs"),
     json_: Json = False,
 ) -> None:
     """Build what is missing, boot the guests, run the cells, print what the page tables did."""
-    if accel not in ("auto", "kvm", "tcg"):
-        raise SpecError(f"--accel {accel}: unknown; auto, kvm or tcg")
     root = checkout_root()
-    request = Request(root, tuple(targets or ()), tuple(kernel or ()), guest, scale, _settings(setting or []), repeat)
-    cells = plan(request)
-    if dry_run:
-        with shown() as progress:
-            chosen = accelerator(accel, require_kvm, progress)
-            lines = list(dry_lines(root, cells, chosen, progress))
-        for line in lines:
-            say(line)
-        return
-
-    def finished(record: dict[str, Any]) -> None:
-        if json_:
-            emit(record)
-
-    with shown() as progress:
-        done = conduct(root, cells, out, progress, finished, accel, require_kvm, jobs)
+    emitted = _Emitter(json_)
+    with interruptible():
+        try:
+            if resume is not None:
+                _refuse_plan_options(context)
+                reopened = reopen(root, RunFolder.find(resume, out))
+                with shown() as progress:
+                    done = go_on(reopened, jobs, progress, emitted, fail)
+            else:
+                if accel not in ("auto", "kvm", "tcg"):
+                    raise SpecError(f"--accel {accel}: unknown; auto, kvm or tcg")
+                names, kernels, overrides = tuple(targets or ()), tuple(kernel or ()), _settings(setting or [])
+                request = Request(root, names, kernels, guest, scale, overrides, repeat, accel, require_kvm, jobs)
+                cells = plan(request)
+                if dry_run:
+                    _print_lines(request, cells)
+                    return
+                with shown() as progress:
+                    done = conduct(request, cells, out, progress, emitted)
+        except KeyboardInterrupt:
+            fail("interrupted while no cell was under way")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    emitted.rest(done.records)
     _conclude(done, json_)
     raise typer.Exit(exit_code(done))
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="A run's folder.")],
+    run_: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id below runs/.")],
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML there.")] = None,
     json_: Json = False,
 ) -> None:
     """Print the table of a run again, or write it in another format."""
-    opened = RunFolder.open(folder)
+    opened = RunFolder.find(run_, Path("runs"))
     done = Conducted(opened, opened.records(), interrupted=False)
     if junit is not None:
-        junit.write_text(junit_xml(opened.header(), done.records))
-    if json_:
-        for record in done.records:
-            emit(record)
+        junit.write_text(run_junit(opened, opened.header(), done.records))
+    _Emitter(json_).rest(done.records)
     _conclude(done, json_)
 
 
+class _Emitter:
+    """Writes each record once, as a line of JSON, where a program reads them."""
+
+    def __init__(self, to_program: bool) -> None:
+        self._to_program = to_program
+        self._emitted: set[str] = set()
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        if self._to_program and record["cell"] not in self._emitted:
+            self._emitted.add(record["cell"])
+            emit(record)
+
+    def rest(self, records: Iterable[dict[str, Any]]) -> None:
+        """Write those not written yet: what an earlier part of the run did, and what ended as the run did."""
+        for record in records:
+            self(record)
+
+
+def _print_lines(request: Request, cells: list[Cell]) -> None:
+    with shown() as progress:
+        chosen = accelerator(request.accel, request.require_kvm, progress)
+        lines = list(dry_lines(request.root, cells, chosen, progress))
+    for line in lines:
+        say(line)
+
+
+def _refuse_plan_options(context: typer.Context) -> None:
+    """Raise SpecError if something that plans was given beside --resume."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE" and parameter.name not in BESIDE_RESUME:
+            given = "TARGET" if parameter.param_type_name == "argument" else parameter.opts[0]
+            raise SpecError(f"{given}: a run is gone on with as it was planned; leave it out beside --resume")
+
+
 def _conclude(done: Conducted, to_program: bool) -> None:
-    lines = [*summary(done.records), f"records: {done.folder.path / 'results.jsonl'}"]
-    failed = [record for record in done.records if record["verdict"] not in EXPECTED]
-    shown_under = [line for record in failed for line in evidence(done.folder.cell(record["cell"]), record)]
-    if to_program:
-        for line in (*shown_under, *lines):
-            fail(line)
-        return
-    if sys.stdout.isatty():
+    write: Callable[[str], None] = fail if to_program else say
+    if not to_program and sys.stdout.isatty():
         Console().print(table(done.records))
-    else:
+    elif not to_program:
         for row in plain_rows(done.records):
             say(row)
-    for line in (*shown_under, *lines):
-        say(line)
+    for record in done.records:
+        if record["verdict"] not in EXPECTED:
+            for line in evidence(done.folder.cell(record["cell"]), record):
+                write(line)
+    for line in summary(done.records):
+        write(line)
+    write(f"records: {done.folder.path / 'results.jsonl'}")
+    if done.broken:
+        fail(done.broken)
+    if done.left:
+        write(
+            f"{len(done.left)} cells were not run; go on with: ./tb run --resume {shlex.quote(str(done.folder.path))}"
+        )
 
 
 def _settings(pairs: list[str]) -> dict[str, str]:

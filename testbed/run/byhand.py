@@ -1,49 +1,84 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Guests by hand: the QEMU lines of a dry run, which can be pasted into a shell, and a terminal in a guest."""
+"""Guests by hand: the lines of a dry run, which can be pasted into a shell, and a terminal in a guest."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from testbed.build import Progress, build_guest, build_kernel, guest_path, kernel_path
+from testbed.errors import SpecError
 from testbed.machine.accel import Accel
-from testbed.machine.qemu import command_line, interactive_argv
+from testbed.machine.qemu import interactive_argv
 from testbed.run.cell import launch_for
-from testbed.run.launching import guest_launch
+from testbed.run.handlines import HandLines, hand_lines, read_hand_lines
+from testbed.run.launching import guest_launch, slowdown
 from testbed.run.plan import Cell
 from testbed.spec import GuestSpec, KernelSpec
+from testbed.store.folder import RunFolder
 
-__all__ = ["dry_lines", "shell_argv"]
+__all__ = ["dry_lines", "shell_argv", "stored_cell"]
 
 
 # An interactive guest keeps no logs and has no sockets.
 NOWHERE = Path("/nonexistent")
-
-
-def workload_line(cell: Cell) -> str:
-    """Give the shell line that runs a cell's workload inside the guest."""
-    env = [f"{key}={shlex.quote(value)}" for key, value in cell.scenario.env.items()]
-    return " ".join([*env, shlex.join([f"/workloads/{cell.scenario.workload}", *cell.scenario.argv])])
+CANDIDATES = 8
 
 
 def dry_lines(root: Path, cells: Sequence[Cell], accel: Accel, progress: Progress) -> Iterator[str]:
-    """Give two lines a cell: a comment with its name and workload, and a QEMU line that ends in a shell in the guest.
+    """Give :func:`hand_lines` of each cell.
 
-    Artefacts are named by content, so their paths are known before they are built; a third line says what is missing.
+    Artefacts are named by content, so their paths are known before they are built; another line says what is missing.
     """
     for cell in cells:
         kernel = kernel_path(root, cell.kernel, progress)
         initramfs = guest_path(root, cell.guest, progress)
-        yield f"# {cell.name}: {workload_line(cell)}"
+        title, line = hand_lines(cell, launch_for(cell, accel, kernel, initramfs, NOWHERE, NOWHERE))
+        yield title
         if not kernel.is_file():
             yield f"# not built yet: ./tb kernel build {cell.kernel.name}"
         if not initramfs.is_file():
             yield f"# not built yet: ./tb guest build {cell.guest.name}"
-        yield command_line(launch_for(cell, accel, kernel, initramfs, NOWHERE, NOWHERE))
+        yield line
 
 
 def shell_argv(root: Path, kernel: KernelSpec, guest: GuestSpec, accel: Accel, progress: Progress) -> list[str]:
     """Build what is missing and give the argv list of a guest with a shell on the terminal."""
     bzimage = build_kernel(root, kernel, progress).bzimage
     initramfs = build_guest(root, guest, progress).initramfs
-    return interactive_argv(guest_launch(guest, accel, bzimage, initramfs, NOWHERE, NOWHERE))
+    slow = slowdown(accel, kernel.name)
+    return interactive_argv(guest_launch(guest, accel, bzimage, initramfs, NOWHERE, NOWHERE, slow))
+
+
+def stored_cell(folder: RunFolder, part: str | None) -> HandLines:
+    """Give how to boot the cell of a run that ``part`` of a name means, on the very artefacts that it ran on.
+
+    SpecError where that is none or more than one, where the cell was never started, or where an artefact is gone.
+    """
+    name = _one_cell(folder, part)
+    path = folder.cell(name) / "by-hand.txt"
+    if not path.is_file():
+        raise SpecError(f"{name}: was not started in {folder.path}; go on with: ./tb run --resume {folder.path}")
+    lines = read_hand_lines(path)
+    kernel, guest, _ = name.split("/", 2)
+    for option, what, build in (
+        ("-kernel", "its kernel", f"kernel build {kernel}"),
+        ("-initrd", "its guest image", f"guest build {guest}"),
+    ):
+        artefact = lines.after(option)
+        if not artefact.is_file():
+            raise SpecError(
+                f"{name}: {what} is gone ({artefact}); ./tb {build} makes it again from the sources the run had"
+            )
+    return lines
+
+
+def _one_cell(folder: RunFolder, part: str | None) -> str:
+    names: list[str] = folder.header().get("cells", [])
+    wanted = (part or "").replace("~", "/")  # as the cell's folder is named
+    found = [name for name in names if name == wanted] or [name for name in names if wanted in name]
+    if len(found) == 1 and part:
+        return found[0]
+    candidates = found or names
+    listed = ", ".join(candidates[:CANDIDATES])
+    more = f" and {len(candidates) - CANDIDATES} more" if len(candidates) > CANDIDATES else ""
+    problem = f"{part!r} means {len(found)} cells" if found else f"no cell has {part!r} in its name"
+    raise SpecError(f"{folder.path}: {problem if part else 'no cell was named'}; name one of: {listed}{more}")

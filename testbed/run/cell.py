@@ -2,34 +2,30 @@
 """One cell from start to verdict: boot, run the workload, measure at each phase, judge, and leave no guest behind."""
 
 import json
-import secrets
-import tempfile
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from testbed.build import GuestImage, KernelImage
-from testbed.errors import GuestLost, MachineError, MeasureError
-from testbed.judge.verdict import Evidence, Verdict, judge
+from testbed.errors import GuestHung, GuestLost, MachineError, MeasureError, QmpLost
+from testbed.judge.evidence import Evidence
+from testbed.judge.verdict import Verdict, judge
 from testbed.machine.accel import Accel
-from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine
-from testbed.machine.qemu import Launch, command_line
-from testbed.measure.outside import Examiner
-from testbed.measure.sample import console_pattern, sample
-from testbed.run.launching import BOOT_S, guest_launch, slowdown, watch
+from testbed.machine.qemu import Launch
+from testbed.machine.sockets import socket_folder
+from testbed.measure.symbols import Symbols
+from testbed.run.drive import Notes, drive
+from testbed.run.guard import Guard
+from testbed.run.handlines import hand_lines
+from testbed.run.launching import guest_launch, slowdown
 from testbed.run.plan import Cell
+from testbed.run.postmortem import crash_text, hang_text
 from testbed.store.record import CellResult
 
 __all__ = ["Job", "launch_for", "run_cell"]
-
-SETTLE_S = 2.0
-CONSOLE_S = 5.0
-# The agent's heart beats every second while a workload runs.
-SILENCE_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -49,125 +45,92 @@ class Job:
         return slowdown(self.accel, self.cell.kernel.name)
 
 
-@dataclass
-class _Notes:
-    """What is learnt while a cell runs."""
-
-    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
-    phases: dict[str, dict[str, Any]] = field(default_factory=dict)
-    values: dict[str, int] = field(default_factory=dict)
-    exit: dict[str, Any] | None = None
-    loss: str | None = None
-    words: str = ""
-    start_s: float | None = None
-
-
 def launch_for(cell: Cell, accel: Accel, kernel: Path, initramfs: Path, folder: Path, sockets: Path) -> Launch:
     """Give the launch of a cell: its guest's, with the RAM that the scenario wants."""
-    return guest_launch(cell.guest, accel, kernel, initramfs, folder, sockets, cell.memory_bytes)
+    slow = slowdown(accel, cell.kernel.name)
+    return guest_launch(cell.guest, accel, kernel, initramfs, folder, sockets, slow, cell.memory_bytes)
+
+
+@dataclass
+class _End:
+    """How the guest's part of a cell ended: lost, not judgeable, or neither."""
+
+    loss: str | None = None
+    hung: bool = False
+    harness: str | None = None
+    log: str = ""
 
 
 def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
     """Run a cell; every failure of guest or harness becomes a verdict, nothing is raised for them."""
     began = time.monotonic()
-    notes = _Notes()
-    console = ""
-    harness: Verdict | None = None
-    with tempfile.TemporaryDirectory(prefix="tb-") as sockets:
-        launch = launch_for(job.cell, job.accel, job.kernel.bzimage, job.guest.initramfs, job.folder, Path(sockets))
-        (job.folder / "by-hand.txt").write_text(command_line(launch) + "\n")
-        with Machine(launch, watch, cancelled) as machine:
+    notes, guard, end = Notes(), Guard(), _End()
+    symbols = Symbols(job.kernel.vmlinux)
+    with socket_folder() as sockets:
+        launch = launch_for(job.cell, job.accel, job.kernel.bzimage, job.guest.initramfs, job.folder, sockets)
+        (job.folder / "by-hand.txt").write_text("\n".join(hand_lines(job.cell, launch)) + "\n")
+        with Machine(launch, guard, cancelled) as machine:
             try:
-                _drive(job, machine, notes)
+                _drive(machine, guard, job, notes)
+            except GuestHung as hung:
+                end = _hung(machine, guard, job, symbols, hung)
             except GuestLost as lost:
-                notes.loss = str(lost)
+                end = _End(loss=str(lost), log=guard.log())
             except (MachineError, MeasureError) as error:
-                # QEMU that did not come up or lost its monitor says nothing about the kernel
-                harness = Verdict("error", str(error))
+                # QEMU that did not come up or was killed, and numbers that can't be taken, say nothing of the kernel
+                end = _End(harness=str(error))
             console = machine.console_text
-    verdict = harness or _judge(job.cell, notes, console)
+    evidence = _evidence(job.cell, notes, guard, end, console)
+    (job.folder / "evidence.json").write_text(json.dumps(evidence.record()) + "\n")
+    if end.log:
+        (job.folder / "dmesg.txt").write_text(end.log)
+    verdict = _judge(job.cell, evidence)
+    if verdict.crash is not None:
+        (job.folder / "crash.txt").write_text(crash_text(verdict.crash, symbols))
     return _result(job, notes, verdict, time.monotonic() - began)
 
 
-def _judge(cell: Cell, notes: _Notes, console: str) -> Verdict:
-    evidence = Evidence(notes.nonce, console, cell.scenario.phases, notes.exit, notes.loss, notes.phases, notes.words)
-    kernel = cell.kernel.base_name
-    return judge(
-        evidence,
-        cell.scenario.expectations_for(kernel),
-        cell.scenario.gap_for(kernel),
-        cell.scenario.may_die,
-    )
-
-
-def _drive(job: Job, machine: Machine, notes: _Notes) -> None:
-    """Boot the guest and walk the workload through its phases."""
-    scenario = job.cell.scenario
-    began = time.monotonic()
-    hello = machine.start(Deadline.after(BOOT_S, job.slowdown))
-    asked = job.cell.guest.levels
-    if hello["levels"] != asked:
-        # QEMU only warns where the host's CPU lacks LA57
-        raise MeasureError(f"the guest has {hello['levels']} levels of page tables, not {asked}; use --accel tcg")
-    notes.start_s = round(time.monotonic() - began, 3)
-    examiner = _examiner(machine, job.kernel.vmlinux)
-    deadline = Deadline.after(scenario.deadline_s, job.slowdown)
-    machine.send(
-        ("cmd", "run"),
-        ("name", scenario.label),
-        ("exec", f"/workloads/{scenario.workload}"),
-        *(("arg", argument) for argument in scenario.argv),
-        *(("env", f"{key}={value}") for key, value in scenario.env.items()),
-        ("nonce", notes.nonce),
-        ("settle_ms", str(int(SETTLE_S * 1000 * job.slowdown))),
-    )
-    with (job.folder / "samples.jsonl").open("w") as samples, (job.folder / "output.log").open("w") as output:
-        while notes.exit is None:
-            message = machine.receive(deadline.sooner(SILENCE_S * job.slowdown))
-            samples.write(json.dumps(message) + "\n")
-            match message["type"]:
-                case "phase":
-                    notes.phases[message["phase"]] = _measure(job, machine, examiner, message, notes.nonce)
-                    machine.send(("cmd", "continue"))
-                case "output":
-                    output.write(f"{message['stream']}: {message['text']}\n")
-                    if message["stream"] == "stderr":
-                        notes.words = message["text"]
-                case "value":
-                    notes.values[message["key"]] = int(message["value"])
-                case "exit":
-                    notes.exit = message
-                case "error":
-                    raise MeasureError(f"the guest's agent: {message['what']}")
-
-
-def _examiner(machine: Machine, vmlinux: Path) -> Examiner | str:
-    """Attach drgn, or say why this host does not let it."""
+def _hung(machine: Machine, guard: Guard, job: Job, symbols: Symbols, hung: GuestHung) -> _End:
     try:
-        return Examiner(machine.launch.examine_socket, vmlinux)
-    except MeasureError as error:
-        return str(error)
+        text, where = hang_text(machine, symbols, job.slowdown)
+    except QmpLost as lost:
+        return _End(harness=f"{hung}; QEMU itself stands still ({lost}), nothing is known of the guest")
+    (job.folder / "hang.txt").write_text(text)
+    return _End(loss=f"{hung}; {where}", hung=True, log=guard.log())
 
 
-def _measure(
-    job: Job, machine: Machine, examiner: Examiner | str, message: Mapping[str, Any], nonce: str
-) -> dict[str, Any]:
-    """Read all channels of a phase; the workload waits, the vCPUs stand still for the view from outside."""
-    line = machine.expect_console(console_pattern(nonce, message["phase"]), Deadline.after(CONSOLE_S, job.slowdown))
-    if isinstance(examiner, str):
-        record = sample(message["counters"], line, None, None, unexamined=examiner)
-    else:
-        machine.pause()
-        try:
-            outside_kb = examiner.pagetable_kb()
-            tables = examiner.tables(int(message["pid"]))
-        finally:
-            machine.resume()
-        record = sample(message["counters"], line, outside_kb, tables)
-    return {**record, "settled": message["settled"], "settle_ms": message["settle_ms"]}
+def _drive(machine: Machine, guard: Guard, job: Job, notes: Notes) -> None:
+    try:
+        drive(machine, guard, job.cell, job.kernel.vmlinux, job.folder, job.slowdown, notes)
+    except (QmpLost, MeasureError):
+        # a monitor or a memory that can't be read may be those of a guest that has just died
+        machine.look_again()
+        raise
 
 
-def _result(job: Job, notes: _Notes, verdict: Verdict, wall_s: float) -> CellResult:
+def _evidence(cell: Cell, notes: Notes, guard: Guard, end: _End, console: str) -> Evidence:
+    return Evidence(
+        nonce=notes.nonce,
+        console=console,
+        wanted=cell.scenario.phases,
+        exit=notes.exit,
+        loss=end.loss,
+        hung=end.hung,
+        harness=end.harness,
+        phases=notes.phases,
+        words=notes.words,
+        refuted=frozenset(guard.refuted),
+        log=end.log,
+        tainted=notes.tainted,
+    )
+
+
+def _judge(cell: Cell, evidence: Evidence) -> Verdict:
+    kernel, scenario = cell.kernel.base_name, cell.scenario
+    return judge(evidence, scenario.expectations_for(kernel), scenario.gap_for(kernel), scenario.may_die)
+
+
+def _result(job: Job, notes: Notes, verdict: Verdict, wall_s: float) -> CellResult:
     cell, kernel = job.cell, job.kernel
     result = CellResult(
         run=job.run,
@@ -195,6 +158,16 @@ def _result(job: Job, notes: _Notes, verdict: Verdict, wall_s: float) -> CellRes
         exit={key: notes.exit.get(key) for key in ("status", "signal", "oom_kill")} if notes.exit else None,
         phases=notes.phases,
         values=notes.values,
+        crash=_crash_record(verdict),
     )
-    (job.folder / "verdict.json").write_text(json.dumps(asdict(verdict), indent=2) + "\n")
+    said = {"kind": verdict.kind, "reason": verdict.reason, "crash": result.crash}
+    (job.folder / "verdict.json").write_text(json.dumps(said, indent=2) + "\n")
     return result
+
+
+def _crash_record(verdict: Verdict) -> dict[str, Any] | None:
+    crash = verdict.crash
+    if crash is None:
+        return None
+    frames = [frame.text for frame in crash.stack]
+    return {"kind": crash.kind, "title": crash.title, "fingerprint": crash.fingerprint, "frames": frames}

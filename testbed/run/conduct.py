@@ -2,18 +2,22 @@
 """The order of a run after its plan: build, prove the accelerator, run the cells, keep what they gave."""
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed.build import GuestImage, KernelImage, Progress, build_guest, build_kernel, cache_root, proof_image
+from testbed.build import Progress, cache_root, proof_image
 from testbed.machine.accel import Accel, Proof, choose
+from testbed.report.evidence import evidence
 from testbed.report.junit import junit_xml
+from testbed.run.artefacts import Artefacts, build_artefacts, check_images, check_sources, kernel_facts
 from testbed.run.cell import Job
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs, run_jobs
-from testbed.run.plan import Cell
+from testbed.run.plan import Cell, Request
+from testbed.run.resume import Reopened
+from testbed.store.durable import write_whole
 from testbed.store.folder import RunFolder
 from testbed.store.record import CellResult
 
@@ -27,6 +31,8 @@ __all__ = [
     "accelerator",
     "conduct",
     "exit_code",
+    "go_on",
+    "run_junit",
 ]
 
 EXIT_OK, EXIT_BAD, EXIT_INPUT, EXIT_HARNESS, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
@@ -35,11 +41,16 @@ EXPECTED = ("pass", "gap", "done", "skip")
 
 @dataclass(frozen=True)
 class Conducted:
-    """A finished run."""
+    """A run that has come to its end or was cut short; ``left`` are the cells without a record.
+
+    ``broken`` says what of the host failed the run itself, such as a full disk.
+    """
 
     folder: RunFolder
     records: Sequence[dict[str, Any]]
     interrupted: bool
+    left: Sequence[str] = ()
+    broken: str = ""
 
 
 def accelerator(want: str, require_kvm: bool, progress: Progress, fresh: bool = False) -> Accel:
@@ -51,66 +62,108 @@ def accelerator(want: str, require_kvm: bool, progress: Progress, fresh: bool = 
     return accel
 
 
-def _artefacts(
-    root: Path, cells: Sequence[Cell], progress: Progress
-) -> tuple[dict[str, KernelImage], dict[str, GuestImage]]:
-    """Build each kernel and each guest of ``cells`` once, guests first, as they take seconds."""
-    guests = {cell.guest.name: cell.guest for cell in cells}
-    kernels = {cell.kernel.name: cell.kernel for cell in cells}
-    guest_images = {name: build_guest(root, spec, progress) for name, spec in guests.items()}
-    kernel_images = {name: build_kernel(root, spec, progress) for name, spec in kernels.items()}
-    return kernel_images, guest_images
-
-
 def conduct(
-    root: Path,
+    request: Request,
     cells: Sequence[Cell],
     out: Path,
     progress: Progress,
     finished: Callable[[dict[str, Any]], None],
-    want: str = "auto",
-    require_kvm: bool = False,
-    at_once: int | None = None,
 ) -> Conducted:
     """Run the cells of a plan; ``finished`` gets each record after it is on disk.
 
     Raises HostError and BuildError before any guest is started.
     """
-    accel = accelerator(want, require_kvm, progress)  # seconds; a host that can't run it learns so before the builds
+    # seconds; a host that can't run it learns so before the builds
+    accel = accelerator(request.accel, request.require_kvm, progress)
     RunFolder.prepare(out)
-    kernels, guests = _artefacts(root, cells, progress)
+    artefacts = build_artefacts(request.root, cells, progress)
     header = {
         **host_facts(),
         "argv": sys.argv,
-        "accel": {"kind": accel.kind, "reason": accel.reason},
+        "accel": asdict(accel),
+        "request": request.stored(),
+        "kernels": {name: kernel_facts(image) for name, image in artefacts.kernels.items()},
+        "guests": {name: {"key": image.key} for name, image in artefacts.guests.items()},
         "cells": [cell.name for cell in cells],
+        "digests": {cell.name: cell.digest for cell in cells},
     }
-    folder = RunFolder.create(out, header)
+    return _run(RunFolder.create(out, header), cells, artefacts, accel, request.jobs, progress, finished)
+
+
+def go_on(
+    reopened: Reopened,
+    jobs: int | None,
+    progress: Progress,
+    finished: Callable[[dict[str, Any]], None],
+    tell: Callable[[str], None],
+) -> Conducted:
+    """Run the cells of an earlier run that have no record; ``tell`` gets the lines that a person should see.
+
+    Raises SpecError where the artefacts are not those of the run, HostError and BuildError as :func:`conduct`.
+    """
+    folder, request = reopened.folder, reopened.request
+    if not reopened.left:
+        tell(f"{folder.path}: nothing is left to run, all {len(reopened.cells)} cells have a record")
+        return _end(folder, interrupted=False)
+    accel = accelerator(request.accel, request.require_kvm, progress)
+    check_sources(request.root, folder, reopened.left, progress)
+    artefacts = build_artefacts(request.root, reopened.left, progress)
+    check_images(folder, artefacts)
+    for line in reopened.take_up({**host_facts(), "argv": sys.argv, "accel": asdict(accel)}):
+        tell(line)
+    return _run(folder, reopened.left, artefacts, accel, jobs or request.jobs, progress, finished)
+
+
+def _run(
+    folder: RunFolder,
+    cells: Sequence[Cell],
+    artefacts: Artefacts,
+    accel: Accel,
+    at_once: int | None,
+    progress: Progress,
+    finished: Callable[[dict[str, Any]], None],
+) -> Conducted:
+    kernels, guests = artefacts.kernels, artefacts.guests
     jobs = [
         Job(cell, kernels[cell.kernel.name], guests[cell.guest.name], accel, folder.id, folder.cell(cell.name))
         for cell in cells
     ]
     done = 0
 
-    def keep(result: CellResult) -> None:
-        nonlocal done
-        record = result.record()
-        folder.append(record)
-        done += 1
-        progress("cells", f"{done}/{len(jobs)} done")
-        finished(record)
-
-    def note(job: Job) -> None:
+    def begin(job: Job) -> None:
+        folder.attempt(job.cell.name)
         progress("cells", f"{done}/{len(jobs)} done, now {job.cell.name}")
 
-    interrupted = False
+    def tell(result: CellResult) -> None:
+        nonlocal done
+        done += 1
+        progress("cells", f"{done}/{len(jobs)} done")
+        finished(result.record())
+
+    interrupted, broken = False, ""
     try:
-        run_jobs(jobs, at_once or default_jobs(jobs), note, keep)
+        run_jobs(jobs, at_once or default_jobs(jobs), begin, lambda result: folder.append(result.record()), tell)
     except KeyboardInterrupt:
         interrupted = True
-    kept = folder.records()
-    (folder.path / "junit.xml").write_text(junit_xml(folder.header(), kept))
-    return Conducted(folder, kept, interrupted)
+    except OSError as error:
+        broken = f"{error.filename or folder.path}: {error.strerror}"
+    return _end(folder, interrupted, broken)
+
+
+def _end(folder: RunFolder, interrupted: bool, broken: str = "") -> Conducted:
+    """Read the whole run back from the disk, whoever ran its parts, and write its ``junit.xml``."""
+    header, records = folder.header(), folder.records()
+    try:
+        write_whole(folder.path / "junit.xml", run_junit(folder, header, records))
+    except OSError as error:
+        broken = broken or f"{error.filename or folder.path}: {error.strerror}"
+    recorded = {record["cell"] for record in records}
+    return Conducted(folder, records, interrupted, [name for name in header["cells"] if name not in recorded], broken)
+
+
+def run_junit(folder: RunFolder, header: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> str:
+    """Give the JUnit XML of a run, with the evidence of each cell that failed."""
+    return junit_xml(header, records, lambda record: evidence(folder.cell(record["cell"]), record))
 
 
 def exit_code(conducted: Conducted) -> int:
@@ -118,6 +171,6 @@ def exit_code(conducted: Conducted) -> int:
     verdicts = {record["verdict"] for record in conducted.records}
     if conducted.interrupted:
         return EXIT_INTERRUPTED
-    if "error" in verdicts:
+    if "error" in verdicts or conducted.broken:
         return EXIT_HARNESS
     return EXIT_BAD if verdicts - set(EXPECTED) else EXIT_OK

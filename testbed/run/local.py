@@ -30,27 +30,40 @@ def default_jobs(jobs: Sequence[Job]) -> int:
 
 
 def run_jobs(
-    jobs: Sequence[Job], at_once: int, started: Callable[[Job], None], finished: Callable[[CellResult], None]
+    jobs: Sequence[Job],
+    at_once: int,
+    begin: Callable[[Job], None],
+    keep: Callable[[CellResult], None],
+    finished: Callable[[CellResult], None],
 ) -> None:
-    """Run all jobs; the callbacks come in the caller's thread for ``finished``, in a worker's for ``started``.
+    """Run all jobs; ``begin`` and ``keep`` come in a worker's thread, ``finished`` in the caller's.
+
+    A worker takes its next job only when ``keep`` has returned for the one before.
 
     On KeyboardInterrupt the guests under way are ended, what has not begun is dropped, and the interrupt goes on to
-    the caller; results of interrupted cells are not reported.
+    the caller; results of interrupted cells are not kept.
     """
     cancelled = threading.Event()
 
-    def work(job: Job) -> CellResult:
-        started(job)
-        return run_cell(job, cancelled)
+    def work(job: Job) -> CellResult | None:
+        if cancelled.is_set():
+            return None
+        begin(job)
+        result = run_cell(job, cancelled)
+        if cancelled.is_set():
+            return None  # it may have been cut short
+        keep(result)
+        return result
 
     with ThreadPoolExecutor(at_once, thread_name_prefix="cell") as pool:
-        pending: set[Future[CellResult]] = {pool.submit(work, job) for job in jobs}
         try:
+            pending: set[Future[CellResult | None]] = {pool.submit(work, job) for job in jobs}
             while pending:
                 # a bounded wait, so that ^C is seen at once
                 done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in done:
-                    finished(future.result())
+                for result in (future.result() for future in done):
+                    if result is not None:
+                        finished(result)
         except BaseException:
             cancelled.set()
             pool.shutdown(wait=True, cancel_futures=True)

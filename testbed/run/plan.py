@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """From what was asked for to the list of cells, before anything is built or started."""
 
+import hashlib
+import json
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from testbed.errors import SpecError
 from testbed.spec import (
     BoundScenario,
     GuestSpec,
@@ -24,7 +29,7 @@ DEFAULT_MATRIX = "quick"
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for; empty means the default of the matrix."""
+    """What a person asked for; empty means the default of the matrix. ``run.json`` keeps it, to plan again."""
 
     root: Path
     targets: tuple[str, ...] = ()
@@ -33,6 +38,25 @@ class Request:
     scale: str | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
     repeat: int = 1
+    accel: str = "auto"
+    require_kvm: bool = False
+    jobs: int | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """Give the JSON form, without the checkout: a run is gone on with in any checkout that plans the same."""
+        # a file is named from where the person stood
+        targets = [str(Path(name).absolute()) if _is_file(name) else name for name in self.targets]
+        form = {**asdict(self), "targets": targets, "kernels": list(self.kernels)}
+        del form["root"]
+        return form
+
+    @classmethod
+    def read(cls, root: Path, stored: Any, where: str) -> "Request":
+        """Give the request of a stored form; SpecError, beginning with ``where``, if it is none."""
+        known = {each.name for each in fields(cls)} - {"root"}
+        if not isinstance(stored, dict) or set(stored) != known:
+            raise SpecError(f"{where}: holds no request that this version can plan again; start the run anew")
+        return cls(root, **{**stored, "targets": tuple(stored["targets"]), "kernels": tuple(stored["kernels"])})
 
 
 @dataclass(frozen=True)
@@ -53,6 +77,18 @@ class Cell:
     def memory_bytes(self) -> int:
         """RAM of the guest: the scenario's wish, else the guest's own."""
         return self.scenario.memory_bytes or self.guest.memory_bytes
+
+    @property
+    def workload_line(self) -> str:
+        """The shell line that runs the cell's workload inside its guest."""
+        env = [f"{key}={shlex.quote(value)}" for key, value in self.scenario.env.items()]
+        return " ".join([*env, shlex.join([f"/workloads/{self.scenario.workload}", *self.scenario.argv])])
+
+    @property
+    def digest(self) -> str:
+        """A hash of what the cell runs and what is expected of it, so that a change under the same name is seen."""
+        content = json.dumps([_content(self.guest), _content(self.scenario)], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def plan(request: Request) -> list[Cell]:
@@ -90,7 +126,22 @@ def _matrices(request: Request) -> Sequence[MatrixSpec]:
 
 def is_matrix(root: Path, target: str) -> bool:
     """Tell a matrix from a scenario: by its name, its folder, or the list of scenarios that only a matrix has."""
-    path = Path(target)
-    if target in list_matrices(root) or path.resolve().parent.name == "matrices":
+    if target in list_matrices(root) or Path(target).resolve().parent.name == "matrices":
         return True
-    return path.suffix in (".yaml", ".yml") and path.is_file() and "\nscenarios:" in path.read_text(errors="replace")
+    return _is_file(target) and "\nscenarios:" in Path(target).read_text(errors="replace")
+
+
+def _is_file(target: str) -> bool:
+    path = Path(target)
+    return path.suffix in (".yaml", ".yml") and path.is_file()
+
+
+def _content(value: Any) -> Any:
+    """Give a spec as JSON can hold it, without the places in files that it was read from."""
+    if is_dataclass(value):
+        return {each.name: _content(getattr(value, each.name)) for each in fields(value) if each.name != "where"}
+    if isinstance(value, Mapping):
+        return {key: _content(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_content(item) for item in value]
+    return value

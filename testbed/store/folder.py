@@ -1,26 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A run's folder: ``run.json``, ``results.jsonl`` and one folder a cell (design.md section 5)."""
+"""A run's folder: ``run.json``, ``results.jsonl`` and one folder a cell (design.md section 5).
+
+Beside them ``.attempted`` names each cell before it starts, and ``.lock`` is held while the orchestrator lives.
+"""
 
 import json
-import os
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from testbed.errors import SpecError
+from testbed.store.durable import append_line, cut_torn_line, hold, sync_folder, whole_lines, write_whole
 
 __all__ = ["RunFolder"]
 
+RUN, RESULTS, ATTEMPTED, LOCK = "run.json", "results.jsonl", ".attempted", ".lock"
+
 
 class RunFolder:
-    """An open run. ``append`` may be called from several threads; a line is on disk when it returns."""
+    """An open run. ``attempt`` and ``append`` may be called from several threads; each is on disk when it returns."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._held: FileIO | None = None
 
     @staticmethod
     def prepare(out: Path) -> None:
@@ -34,7 +41,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, out: Path, header: Mapping[str, Any]) -> "RunFolder":
-        """Make ``out/<id>`` with its ``run.json``; the id is the UTC time, with a suffix where that is taken."""
+        """Make ``out/<id>`` with its ``run.json``, and hold it; the id is the UTC time, with a suffix where taken."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         cls.prepare(out)
         for attempt in range(100):
@@ -44,45 +51,118 @@ class RunFolder:
             except FileExistsError:
                 continue
             folder = cls(path)
-            (path / "run.json").write_text(json.dumps({"schema": 1, "run": path.name, **header}, indent=2) + "\n")
-            (path / "results.jsonl").touch()
+            folder.hold()
+            for name in (RESULTS, ATTEMPTED):
+                (path / name).touch()
+            (path / "cells").mkdir()
+            # last: a folder with a run.json is a run that can be gone on with
+            folder.write_header({"schema": 1, "run": path.name, **header})
+            sync_folder(out)
             return folder
         raise SpecError(f"{out}: too many runs were started in the same second")
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
         """Open a run that exists; SpecError where there is none."""
-        if not (path / "results.jsonl").is_file():
-            raise SpecError(f"{path}: not a run's folder (it has no results.jsonl)")
+        for name in (RUN, RESULTS):
+            if not (path / name).is_file():
+                raise SpecError(f"{path}: not a run's folder (it has no {name})")
         return cls(path)
+
+    @classmethod
+    def find(cls, word: str, out: Path) -> "RunFolder":
+        """Open the run that a person means by ``word``: a folder, or an id below ``out``."""
+        if Path(word).is_dir():
+            return cls.open(Path(word))
+        if (out / word).is_dir():
+            return cls.open(out / word)
+        known = sorted(path.parent.name for path in out.glob(f"*/{RUN}"))
+        latest = f"; the latest there is {known[-1]}" if known else ""
+        raise SpecError(f"{word}: no run of that name, neither as a folder nor below {out}{latest}")
 
     @property
     def id(self) -> str:
         """The run's id, which is its folder's name."""
-        return self.path.name
+        return self.path.resolve().name
+
+    def hold(self) -> None:
+        """Be the only one that writes here until this process ends; SpecError if another does."""
+        try:
+            self._held = hold(self.path / LOCK)
+        except OSError as error:
+            raise SpecError(f"{self.path}: {error.strerror}; a run is gone on with where it can be written") from error
+        if self._held is None:
+            raise SpecError(f"{self.path}: this run is still under way; wait for its end, or stop it first")
 
     def cell(self, name: str) -> Path:
-        """Make and give the folder of cell ``name`` (slashes become a flat name)."""
-        folder = self.path / "cells" / name.replace("/", "~")
+        """Give the folder of cell ``name`` (slashes become a flat name); it is there once the cell was attempted."""
+        return self.path / "cells" / name.replace("/", "~")
+
+    def attempt(self, name: str) -> Path:
+        """Note that cell ``name`` starts now, and make its folder."""
+        with self._writing:
+            append_line(self.path / ATTEMPTED, name)
+        folder = self.cell(name)
         folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
         return folder
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add one line to ``results.jsonl`` and bring it to the disk before returning."""
-        line = json.dumps(record, sort_keys=False) + "\n"
-        with self._lock, (self.path / "results.jsonl").open("a", encoding="utf-8") as sink:
-            sink.write(line)
-            sink.flush()
-            os.fsync(sink.fileno())
+        """Add one line to ``results.jsonl``."""
+        with self._writing:
+            append_line(self.path / RESULTS, json.dumps(record, sort_keys=False))
+
+    def mend(self) -> None:
+        """Cut off what a dead orchestrator left half-written, so that the next line starts on a line of its own."""
+        (self.path / ATTEMPTED).touch()
+        for name in (RESULTS, ATTEMPTED):
+            cut_torn_line(self.path / name)
+        sync_folder(self.path)
+
+    def lost(self, recorded: Collection[str]) -> list[str]:
+        """Give the cells that were attempted and have no record, each once, as they were started."""
+        attempted = dict.fromkeys(whole_lines(self.path / ATTEMPTED))
+        return [name for name in attempted if name not in recorded]
+
+    def set_aside(self, name: str) -> Path | None:
+        """Keep what a lost attempt at a cell left under ``<cell>.lost-N``; None where it left nothing."""
+        folder = self.cell(name)
+        if not folder.is_dir():
+            return None
+        number = 1
+        while (aside := folder.with_name(f"{folder.name}.lost-{number}")).exists():
+            number += 1
+        folder.rename(aside)
+        sync_folder(aside.parent)
+        return aside
+
+    def write_header(self, header: Mapping[str, Any]) -> None:
+        """Write ``run.json``."""
+        write_whole(self.path / RUN, json.dumps(header, indent=2) + "\n")
 
     def header(self) -> dict[str, Any]:
-        """Read ``run.json``."""
-        header: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        """Read ``run.json``; SpecError where it is no JSON object."""
+        path = self.path / RUN
+        try:
+            header = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SpecError(f"{path}: torn, it is no JSON ({error}); the run can't be read, start it anew") from error
+        if not isinstance(header, dict):
+            raise SpecError(f"{path}: not what a run writes there (a JSON object)")
         return header
 
     def records(self) -> list[dict[str, Any]]:
         """Read all whole lines, in the order of the plan; a last line that a crash cut off is left out."""
-        text = (self.path / "results.jsonl").read_text(encoding="utf-8")
-        records = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        path = self.path / RESULTS
+        records = []
+        for number, line in enumerate(whole_lines(path), 1):
+            try:
+                record = json.loads(line)
+                record["cell"]
+            except (ValueError, LookupError, TypeError) as error:
+                raise SpecError(
+                    f"{path}:{number}: not a record; take the line out, and its cell is run again"
+                ) from error
+            records.append(record)
         order = {name: index for index, name in enumerate(self.header().get("cells", ()))}
         return sorted(records, key=lambda record: order.get(record["cell"], len(order)))

@@ -10,7 +10,10 @@ __all__ = ["CellResult"]
 
 @dataclass(frozen=True)
 class CellResult:
-    """All that is known of one finished cell; ``record`` gives it the stored form."""
+    """All that is known of one finished cell; ``record`` gives it the stored form.
+
+    ``crash`` (kind, title, fingerprint, frames) is there when the kernel's console told of one.
+    """
 
     run: str
     cell: str
@@ -25,6 +28,7 @@ class CellResult:
     exit: Mapping[str, Any] | None
     phases: Mapping[str, Mapping[str, Any]]
     values: Mapping[str, int]
+    crash: Mapping[str, Any] | None
 
     def record(self) -> dict[str, Any]:
         """Give the JSON object, ``schema`` first."""

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,15 @@ def tb(*words: str | Path, cwd: Path = ROOT) -> Done:
     done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     return Done(done.returncode, [json.loads(line) for line in lines], done.stdout, done.stderr)
+
+
+def wait_for(condition, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @pytest.fixture(scope="session")

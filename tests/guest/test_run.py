@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, tb
+from conftest import ROOT, tb, wait_for
 
 CHURNS = ["dontneed-loop", "dontneed-pieces", "jemalloc-churn", "tcmalloc-churn", "glibc-churn"]
 
@@ -92,15 +92,6 @@ def our_qemus(folder: Path) -> list[int]:
         if any(str(folder) in word for word in process.info["cmdline"] or ())
         and "qemu-system" in process.info["cmdline"][0]
     ]
-
-
-def wait_for(condition, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
