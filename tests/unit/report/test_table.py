@@ -9,7 +9,8 @@ def record(kernel: str, verdict: str, after: int) -> dict:
     phases["after"]["left_over_kb"] = after - 44
     return {
         "cell": f"{kernel}/minimal/benign/x#1",
-        "kernel": {"name": kernel},
+        "kernel": {"name": kernel, "release": "6.12.1", "patchset_hash": None, "config_hash": "c0ffee"},
+        "guest": {"name": "minimal", "vcpus": 1, "memory_mib": 1024, "levels": 4},
         "accel": {"kind": "tcg", "reason": "kvm: /dev/kvm is not there"},
         "verdict": verdict,
         "reason": f"[odd] after {after}",
