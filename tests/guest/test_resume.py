@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, tb, wait_for
+from conftest import ROOT, as_from_a_terminal, tb, wait_for
 
 from testbed.run.plan import Request, plan
 
@@ -30,7 +30,7 @@ def start(out: Path, *words: str, **how) -> subprocess.Popen:
     words = words or (*WORDS, "--repeat", str(CELLS // 2), "--jobs", "1", "--out", str(out))
     argv = [sys.executable, "-c", "from testbed.cli import main; main()", "run", *words]
     how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **how}
-    return subprocess.Popen(argv, cwd=ROOT, start_new_session=True, **how)
+    return subprocess.Popen(argv, cwd=ROOT, start_new_session=True, preexec_fn=as_from_a_terminal, **how)
 
 
 def planned() -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, tb, wait_for
+from conftest import ROOT, as_from_a_terminal, tb, wait_for
 
 CHURNS = ["dontneed-loop", "dontneed-pieces", "jemalloc-churn", "tcmalloc-churn", "glibc-churn"]
 
@@ -98,7 +98,8 @@ def our_qemus(folder: Path) -> list[int]:
 def test_orchestrator_that_dies_leaves_no_qemu(how, tmp_path, kernel, image, accel):
     words = ["run", "benign/dontneed-loop", "--kernel", "vanilla-6.12", "--set", "span=8GiB", "--out", tmp_path]
     argv = [sys.executable, "-c", "from testbed.cli import main; main()", *map(str, words)]
-    with subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.DEVNULL) as orchestrator:
+    how_started = {"stderr": subprocess.DEVNULL, "preexec_fn": as_from_a_terminal}
+    with subprocess.Popen(argv, cwd=ROOT, **how_started) as orchestrator:
         assert wait_for(lambda: our_qemus(tmp_path), 60)
         time.sleep(1)
         os.kill(orchestrator.pid, how)
