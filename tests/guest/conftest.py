@@ -3,7 +3,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,12 +18,6 @@ from testbed.run.conduct import accelerator
 from testbed.spec import load_guest, resolve_kernel
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def as_from_a_terminal() -> None:
-    """For a start of a child: signals as a terminal leaves them, also where this suite runs under nohup."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def report(step: str, what: str) -> None:

@@ -15,7 +15,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, as_from_a_terminal, tb, wait_for
+from conftest import ROOT, tb, wait_for
+from terminal import as_from_a_terminal
 
 from testbed.run.plan import Request, plan
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, as_from_a_terminal, tb, wait_for
+from conftest import ROOT, tb, wait_for
+from terminal import as_from_a_terminal
 
 CHURNS = ["dontneed-loop", "dontneed-pieces", "jemalloc-churn", "tcmalloc-churn", "glibc-churn"]
 

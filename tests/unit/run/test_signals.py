@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from terminal import as_from_a_terminal
 
 PROGRAM = """
 import sys, time
@@ -27,7 +28,7 @@ with interruptible():
 
 
 def start(path, **how) -> subprocess.Popen:
-    program = subprocess.Popen([sys.executable, "-c", PROGRAM, path], **how)
+    program = subprocess.Popen([sys.executable, "-c", PROGRAM, path], **{"preexec_fn": as_from_a_terminal, **how})
     end = time.monotonic() + 20
     while not (path.is_file() and "ready" in path.read_text()):
         assert time.monotonic() < end
