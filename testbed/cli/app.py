@@ -3,7 +3,7 @@
 
 import typer
 
-from testbed.cli import doctor, guest, kernel, run, scenario, shell, test
+from testbed.cli import doctor, guest, kernel, run, scenario, shell, survey, test
 
 __all__ = ["app"]
 
@@ -19,6 +19,7 @@ app.command(name="run")(run.run)
 app.command(name="report")(run.report)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="shell")(shell.shell)
+app.command(name="survey")(survey.survey)
 app.command(name="test")(test.test)
 app.add_typer(kernel.app, name="kernel", help="List, build, verify, check out and export kernels.")
 app.add_typer(guest.app, name="guest", help="List and build guest images.")
