@@ -51,7 +51,7 @@ def launch_for(cell: Cell, accel: Accel, kernel: Path, initramfs: Path, folder: 
     return guest_launch(cell.guest, accel, kernel, initramfs, folder, sockets, slow, cell.memory_bytes)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _End:
     """How the guest's part of a cell ended: lost, not judgeable, or neither."""
 
