@@ -17,10 +17,13 @@ from pexpect.fdpexpect import fdspawn
 
 from testbed.machine.deadline import Deadline
 
-__all__ = ["Console", "make_pipes"]
+__all__ = ["PIPE_READS", "Console", "make_pipes"]
 
 # What a guest may say while nobody listens; more than any measurement leaves unread. Linux lets all users have it.
 PIPE_BYTES = 1 << 20
+READ_BYTES = 1 << 16
+# As many reads empty a full pipe.
+PIPE_READS = PIPE_BYTES // READ_BYTES + 1
 
 
 def make_pipes(path: Path) -> None:
@@ -45,7 +48,7 @@ class Console:
         self._output = os.open(_out(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._input = os.open(_in(path), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         fcntl.fcntl(self._output, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self._spawn = fdspawn(self._output, encoding="utf-8", codec_errors="replace", maxread=1 << 16)
+        self._spawn = fdspawn(self._output, encoding="utf-8", codec_errors="replace", maxread=READ_BYTES)
         self._pieces: list[str] = []
         self._told = 0
         self._spawn.logfile_read = self
@@ -98,5 +101,6 @@ class Console:
 
     def close(self) -> None:
         """Close our ends; QEMU keeps logging to the file."""
+        self.closed = True
         os.close(self._output)
         os.close(self._input)

@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 
 from testbed.errors import GuestHung, GuestLost, LaunchFailed, QmpLost
 from testbed.machine.channel import Channel
-from testbed.machine.console import Console, make_pipes
+from testbed.machine.console import PIPE_READS, Console, make_pipes
 from testbed.machine.deadline import Deadline
 from testbed.machine.process import QemuProcess
 from testbed.machine.qemu import Launch, qemu_argv
@@ -121,6 +121,8 @@ class Machine:
                 except QmpLost:
                     self._process.wait(0)  # the ladder below needs no monitor
             self._qmp.close()
+        if self._console is not None:
+            self._hear(self._console)
         for part in (self._channel, self._console):
             if part is not None:
                 part.close()
@@ -177,8 +179,11 @@ class Machine:
 
     @property
     def console_text(self) -> str:
-        """All that the console has said since the launch."""
-        return self._console.text if self._console else ""
+        """All that the console has said since the launch, what nobody has waited for included."""
+        if self._console is None:
+            return ""
+        self._hear(self._console)
+        return self._console.text
 
     @property
     def qmp(self) -> Qmp:
@@ -197,6 +202,14 @@ class Machine:
         if self._cancelled.is_set():
             raise GuestLost("interrupted")
         check(self._part(self._process), self.qmp, self._part(self._console), self._watch)
+
+    def _hear(self, console: Console) -> None:
+        """Read all that the console has said and was not read yet: a message of the agent's may have come first."""
+        for _ in range(PIPE_READS):  # a guest that never stops talking does not hold us
+            news = console.news()
+            if not news:
+                return
+            self._watch.read(news)
 
     def _connect(self, path: Path, deadline: Deadline) -> socket.socket:
         process = self._part(self._process)
