@@ -2,12 +2,14 @@
 """Debian packages fetched for our own use: nothing is installed and nothing of the system's apt state changes.
 
 apt is asked with the machine's own sources, but with a cache folder of ours, which also makes it answer in a third
-of a second where the system keeps no package cache. A machine without package lists (a fresh container) gets
-lists of its own below our cache root, so neither root nor a system-wide ``apt-get update`` is needed.
+of a second where the system keeps no package cache. A machine without package lists (a fresh container), or whose
+lists lack what is asked for (an image that is months old), gets lists of its own below our cache root, so neither root
+nor a system-wide ``apt-get update`` is needed.
 """
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from testbed.errors import BuildError
 __all__ = ["Package", "ask", "dependency", "fetch"]
 
 LISTS_LIVE_S = 24 * 3600
+SYSTEM_LISTS = Path("/var/lib/apt/lists")
 _URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) (?P<algorithm>\w+):(?P<sum>[0-9a-fA-F]+)$")
 
 
@@ -69,7 +72,7 @@ def fetch(package: Package, step: str, progress: Progress) -> Path:
             if not _private_lists():
                 raise
             with cache.lock("apt-lists"):
-                _update(step, progress)  # our lists may name a version that the mirror has since replaced
+                _update(step, progress, "the mirror has replaced a version")
             process.run(argv, log, cwd=entry)
         (deb,) = entry.glob("*.deb")
         deb.rename(entry / "package.deb")
@@ -92,6 +95,17 @@ def dependency(name: str, prefix: str, step: str = "apt", progress: Progress = s
 
 def _asked(names: Sequence[str], step: str, progress: Progress) -> tuple[Package, ...]:
     _refresh(step, progress)
+    try:
+        return _found(names)
+    except BuildError:
+        if _private_lists():
+            raise
+    with cache.lock("apt-lists"):
+        _update(step, progress, "the system's do not have " + ", ".join(names))
+    return _found(names)
+
+
+def _found(names: Sequence[str]) -> tuple[Package, ...]:
     said = process.capture(["apt-get", "download", "--print-uris", *_options(), *names])
     found = {}
     for line in said.splitlines():
@@ -113,12 +127,18 @@ def _refresh(step: str, progress: Progress) -> None:
     stamp = _state() / "updated"
     with cache.lock("apt-lists"):
         if not stamp.exists() or time.time() - stamp.stat().st_mtime > LISTS_LIVE_S:
-            _update(step, progress)
+            _update(step, progress, "the system has none")
 
 
-def _update(step: str, progress: Progress) -> None:
-    progress(step, "fetches package lists of its own (the system has none)")
-    process.run(["apt-get", "update", "-q", *_options()], cache.cache_root() / "logs" / "apt-update.log")
+def _update(step: str, progress: Progress, why: str) -> None:
+    progress(step, f"fetches package lists of its own ({why})")
+    (_lists() / "partial").mkdir(parents=True, exist_ok=True)
+    try:
+        process.run(["apt-get", "update", "-q", *_options()], cache.cache_root() / "logs" / "apt-update.log")
+    except BuildError:
+        if not (_state() / "updated").exists():
+            shutil.rmtree(_lists())  # else half a set of lists would be taken for a whole one
+        raise
     (_state() / "updated").touch()
 
 
@@ -133,15 +153,20 @@ def _options() -> list[str]:
     if os.geteuid() == 0:  # else apt drops to a user who may not write into our folder, and says so
         options["APT::Sandbox::User"] = "root"
     if _private_lists():
-        (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
-        options["Dir::State::lists"] = state / "lists"
+        (_lists() / "partial").mkdir(parents=True, exist_ok=True)
+        options["Dir::State::lists"] = _lists()
     return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
 
 def _private_lists() -> bool:
-    """Whether the system has no package lists, so that we keep some of our own."""
-    lists = Path("/var/lib/apt/lists")
-    return not any("_Packages" in path.name for path in lists.glob("*")) if lists.is_dir() else True
+    """Whether we keep lists of our own: the system has none, or they were not enough before."""
+    if _lists().is_dir():
+        return True
+    return not any("_Packages" in path.name for path in SYSTEM_LISTS.glob("*")) if SYSTEM_LISTS.is_dir() else True
+
+
+def _lists() -> Path:
+    return _state() / "lists"
 
 
 def _state() -> Path:
