@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is mapped by an upper table's entry: huge pages with the table deposited behind them, and
+ * hugetlb, which has none. And the one mapping of bare frames that every process has: the vvar.
+ */
+#ifndef SHAPES_HUGE_H
+#define SHAPES_HUGE_H
+
+#include "shapes-empty.h"
+
+#ifndef MFD_HUGETLB
+#define MFD_HUGETLB 4U
+#endif
+
+#define PARK ((char *)(12UL << 40))	/* where the vvar waits, in a table that stays */
+
+static int hugetlb_used;
+static unsigned long vvar_size;
+
+/* What the kernel has really mapped there: it may have had no huge page left. */
+static void commit_huge(char *p, enum huge huge, enum entry small)
+{
+	static uint64_t words[TABLE_PAGES];
+
+	if (is_huge(p)) {
+		add_huge((uintptr_t)p, huge);
+		return;
+	}
+	pagemap_read((uintptr_t)p, TABLE_PAGES, words);
+	for (int i = 0; i < TABLE_PAGES; i++)
+		if (words[i] & PM_PRESENT)
+			add_entry((uintptr_t)p + i * TB_PAGE, small);
+}
+
+/* A part given back splits it: the deposit becomes the table, with an entry for each page left. */
+static void commit_split(char *p, enum entry small)
+{
+	unsigned long n = 1 + pick(TABLE_PAGES - 1);
+	bool was_huge = is_huge(p);
+
+	if (was_huge)
+		advise(p, n * TB_PAGE, MADV_DONTNEED);
+	for (unsigned long i = was_huge ? n : TABLE_PAGES - 1; i < TABLE_PAGES; i++)
+		add_entry((uintptr_t)p + i * TB_PAGE, small);
+}
+
+static void huge_cell(char *p)
+{
+	bool zero = pick(2), split = !pick(4);
+	char *touched = p + TB_TABLE - TB_PAGE;
+
+	if (!pick(6))
+		return;		/* a VMA, and nothing in it */
+	if (zero)
+		see(touched);
+	else
+		tb_fill_page(touched);
+	if (split)
+		commit_split(p, zero ? ZERO : ANON);
+	else
+		commit_huge(p, zero ? HUGE_ZERO : HUGE_ANON, zero ? ZERO : ANON);
+}
+
+static void fill_huge_anon(char *at, unsigned long tables)
+{
+	unsigned long size = tables * TB_TABLE;
+	int how = pick(4);
+
+	doing = "huge";
+	advise(map_anon(at, size), size, MADV_HUGEPAGE);
+	for (unsigned long i = 0; i < tables; i++)
+		huge_cell(at + i * TB_TABLE);
+	if (how == 0)
+		lock(at, size);
+	else if (how > 1 || uffd < 0 || !uffd_try_register(at, size))
+		return;
+	hold((uintptr_t)at, size);
+}
+
+static void fill_huge_shmem(char *at, unsigned long tables)
+{
+	unsigned long size = tables * TB_TABLE;
+	int fd;
+
+	doing = "huge shmem";
+	on_ramfs = false;
+	fd = new_file(size);
+	advise(map_at(at, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd), size, MADV_HUGEPAGE);
+	close(fd);
+	for (unsigned long i = 0; i < tables; i++) {
+		tb_fill_page(at + i * TB_TABLE);
+		commit_huge(at + i * TB_TABLE, HUGE_SHMEM, SHMEM);
+	}
+}
+
+/* One is left for empty_hugetlb(), which gives it back. */
+static bool hugetlb_has(int pages)
+{
+	return hugetlb_used + pages < hugetlb_pages;
+}
+
+static void fill_hugetlb(char *at, unsigned long tables)
+{
+	int flags = MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB | (pick(2) ? MAP_SHARED : MAP_PRIVATE);
+	unsigned long size = tables * TB_TABLE;
+
+	doing = "hugetlb";
+	map_at(at, size, PROT_READ | PROT_WRITE, flags, -1);
+	hold((uintptr_t)at, size);
+	for (unsigned long i = 0; i < tables && hugetlb_has(1); i++) {
+		if (!pick(4))
+			continue;
+		tb_fill_page(at + i * TB_TABLE);
+		add_huge((uintptr_t)at + i * TB_TABLE, HUGE_HUGETLB);
+		hugetlb_used++;
+	}
+}
+
+/* At least one of whatever this guest has, at an address with nothing else in these 2 MiB. */
+static void fill_huge(char *at, unsigned long tables)
+{
+	int kind = pick(6);
+
+	if (kind == 0 && hugetlb_has(1))
+		fill_hugetlb(at, tables);
+	else if (kind == 1 && can_huge_shmem)
+		fill_huge_shmem(at, tables);
+	else
+		fill_huge_anon(at, tables);
+}
+
+/*
+ * Two mappings of the same GiB of a hugetlb file share one PMD table, in one process as in two; the
+ * kernel counts it once for each. `second` maps what only `first` has touched if they do.
+ */
+static void fill_shared_pmd(char *first, char *second)
+{
+	unsigned long pages = 2;
+	int fd;
+
+	if (!hugetlb_has(2))
+		return;
+	fd = memfd_create("shapes", MFD_CLOEXEC | MFD_HUGETLB | MAP_HUGE_2MB);
+	doing = "shared PMD";
+	if (fd < 0 || ftruncate(fd, GIB))
+		tb_fail("hugetlb file: %s", strerror(errno));
+	map_at(first, GIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	map_at(second, GIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	close(fd);
+	hold((uintptr_t)first, GIB);
+	hold((uintptr_t)second, GIB);
+	tb_fill_page(first);
+	tb_fill_page(first + TB_TABLE);
+	see(second);
+	hugetlb_used += 2;
+	if (!(pagemap_of(second + TB_TABLE) & PM_PRESENT))
+		pages = 1;
+	for (unsigned long i = 0; i < 2; i++)
+		add_huge((uintptr_t)first + i * TB_TABLE, HUGE_HUGETLB);
+	for (unsigned long i = 0; i < pages; i++)
+		add_huge((uintptr_t)second + i * TB_TABLE, HUGE_HUGETLB);
+	node_find(PMD, (uintptr_t)second)->shared = pages == 2;
+}
+
+/* ---- the vvar, VM_PFNMAP ---- */
+
+/*
+ * Before `start`, as its old place may lose a table by it; that which it waits in stays, for the
+ * sake of a neighbour. From here on nobody may ask the vdso for the time.
+ */
+static void park_vvar(void)
+{
+	const char *maps = slurp("/proc/self/maps"), *line = strstr(maps, "[vvar]\n");
+	unsigned long from, to;
+	int fd = memfd_create("shapes", MFD_CLOEXEC);
+
+	while (line && line > maps && line[-1] != '\n')
+		line--;
+	if (!line || sscanf(line, "%lx-%lx", &from, &to) != 2)
+		return;
+	tb_fill_page(map_anon(PARK + TB_TABLE / 2, TB_PAGE));
+	/* A system call reads it, so that it fails where we would get a SIGBUS. */
+	if (write(fd, (void *)from, 1) == 1 &&
+	    mremap((void *)from, to - from, to - from, MREMAP_MAYMOVE | MREMAP_FIXED, PARK) == PARK)
+		vvar_size = to - from;
+	close(fd);
+}
+
+static void fill_device(char *at)
+{
+	if (!vvar_size)
+		return;
+	doing = "vvar";
+	if (mremap(PARK, vvar_size, vvar_size, MREMAP_MAYMOVE | MREMAP_FIXED, at) != at)
+		tb_fail("the vvar cannot be moved: %s", strerror(errno));
+	see(at);	/* its first page, and no other was ever asked for */
+	add_entry((uintptr_t)at, DEVICE);
+	hold((uintptr_t)at, vvar_size);
+	vvar_size = 0;
+}
+
+#endif
