@@ -155,6 +155,8 @@ static bool with_hugetlb(void)
 	return hugetlb_pages;
 }
 
+enum { WHOLE, PIECES };			/* the two that the values name */
+
 static struct emptying {
 	const char *name;
 	void (*go)(char *p);
@@ -162,8 +164,8 @@ static struct emptying {
 	bool held;
 	int levels;		/* that go with the last entry: 0 to 3 */
 } emptyings[] = {
-	{ "whole", empty_whole, always, false, 0 },
-	{ "pieces", empty_pieces, always, false, 0 },
+	[WHOLE] = { "whole", empty_whole, always, false, 0 },
+	[PIECES] = { "pieces", empty_pieces, always, false, 0 },
 	{ "page", empty_page, always, false, 0 },
 	{ "two_vmas", empty_two_vmas, always, false, 0 },
 	{ "munmap", empty_munmap, always, false, 0 },

@@ -17,7 +17,7 @@
 static int hugetlb_used;
 static unsigned long vvar_size;
 
-/* What the kernel has really mapped there: it may have had no huge page left. */
+/* What the kernel has really mapped there: it may have had no huge page left, or split it. */
 static void commit_huge(char *p, enum huge huge, enum entry small)
 {
 	static uint64_t words[TABLE_PAGES];
@@ -28,53 +28,58 @@ static void commit_huge(char *p, enum huge huge, enum entry small)
 	}
 	pagemap_read((uintptr_t)p, TABLE_PAGES, words);
 	for (int i = 0; i < TABLE_PAGES; i++)
-		if (words[i] & PM_PRESENT)
-			add_entry((uintptr_t)p + i * TB_PAGE, small);
+		if (words[i] & (PM_PRESENT | PM_SWAP))
+			add_entry((uintptr_t)p + i * TB_PAGE,
+				  words[i] & PM_SWAP ? SWAP : small);
 }
 
-/* A part given back splits it: the deposit becomes the table, with an entry for each page left. */
-static void commit_split(char *p, enum entry small)
+/* Some of what is there goes back: the deposit becomes the table, with an entry for each page left. */
+static void split(char *p)
 {
-	unsigned long n = 1 + pick(TABLE_PAGES - 1);
-	bool was_huge = is_huge(p);
+	unsigned long first = pick(TABLE_PAGES - 1), n = 1 + pick(TABLE_PAGES - 1 - first);
 
-	if (was_huge)
-		advise(p, n * TB_PAGE, MADV_DONTNEED);
-	for (unsigned long i = was_huge ? n : TABLE_PAGES - 1; i < TABLE_PAGES; i++)
-		add_entry((uintptr_t)p + i * TB_PAGE, small);
+	if (is_huge(p))
+		advise(p + first * TB_PAGE, n * TB_PAGE, MADV_DONTNEED);
 }
 
-static void huge_cell(char *p)
+/* Written ones only where a PROT_NONE follows: a zeropage out of reach is of no agreed class. */
+enum { H_PLAIN, H_LOCKED, H_REGISTERED, H_PROT_NONE, H_FREE, H_SWAP, NR_HOW };
+
+static void huge_cell(char *p, int how)
 {
-	bool zero = pick(2), split = !pick(4);
-	char *touched = p + TB_TABLE - TB_PAGE;
+	bool zero = theme == ONLY_ZERO || (how != H_PROT_NONE && pick(2));
 
 	if (!pick(6))
 		return;		/* a VMA, and nothing in it */
 	if (zero)
-		see(touched);
+		see(p + TB_TABLE - TB_PAGE);
 	else
-		tb_fill_page(touched);
-	if (split)
-		commit_split(p, zero ? ZERO : ANON);
-	else
-		commit_huge(p, zero ? HUGE_ZERO : HUGE_ANON, zero ? ZERO : ANON);
+		tb_fill_page(p + TB_TABLE - TB_PAGE);
+	if (how == H_FREE)
+		advise(p, TB_TABLE, MADV_FREE);
+	if (how == H_SWAP)
+		madvise(p, TB_TABLE, MADV_PAGEOUT);
+	if (!pick(4))
+		split(p);
+	commit_huge(p, zero ? HUGE_ZERO : HUGE_ANON, zero ? ZERO : ANON);
 }
 
 static void fill_huge_anon(char *at, unsigned long tables)
 {
 	unsigned long size = tables * TB_TABLE;
-	int how = pick(4);
+	int how = theme == ANYTHING ? pick(NR_HOW) : H_PLAIN;
 
 	doing = "huge";
 	advise(map_anon(at, size), size, MADV_HUGEPAGE);
 	for (unsigned long i = 0; i < tables; i++)
-		huge_cell(at + i * TB_TABLE);
-	if (how == 0)
+		huge_cell(at + i * TB_TABLE, how);
+	if (how == H_PROT_NONE && mprotect(at, size, PROT_NONE))
+		tb_fail("mprotect: %s", strerror(errno));
+	if (how == H_LOCKED)
 		lock(at, size);
-	else if (how > 1 || uffd < 0 || !uffd_try_register(at, size))
-		return;
-	hold((uintptr_t)at, size);
+	if (how == H_LOCKED ||
+	    (how == H_REGISTERED && uffd >= 0 && uffd_try_register(at, size, pick(3))))
+		hold((uintptr_t)at, size);
 }
 
 static void fill_huge_shmem(char *at, unsigned long tables)
@@ -116,10 +121,10 @@ static void fill_hugetlb(char *at, unsigned long tables)
 	}
 }
 
-/* At least one of whatever this guest has, at an address with nothing else in these 2 MiB. */
+/* Any of them, at an address with nothing else in these 2 MiB. */
 static void fill_huge(char *at, unsigned long tables)
 {
-	int kind = pick(6);
+	int kind = theme == ANYTHING ? pick(6) : 5;
 
 	if (kind == 0 && hugetlb_has(1))
 		fill_hugetlb(at, tables);

@@ -16,6 +16,8 @@
 #include "shapes.h"
 #include "shapes-facts.h"
 #include "shapes-uffd.h"
+#include "shapes-region.h"
+#include "shapes-file.h"
 #include "shapes-fill.h"
 #include "shapes-empty.h"
 #include "shapes-huge.h"
@@ -117,9 +119,12 @@ static char *fill_next(char *at)
 	case 5: case 6:
 		at = next_table(at);
 		n = 1 + pick(4);
-		fill_huge(at, n);
+		if (theme != ONLY_FILES)
+			fill_huge(at, n);
 		return at + n * TB_TABLE;
 	case 7:
+		if (theme != ANYTHING)
+			return at;
 		at = next_table(at);
 		fill_device(at);
 		return at + TB_TABLE;
@@ -155,6 +160,7 @@ static void fill_cluster(void)
 	int things = pick(4) ? 5 + pick(40) : 1 + pick(4);
 	char *at;
 
+	theme = pick(3) ? ANYTHING : ONLY_ZERO + pick(2);
 	at = pin_p4d(base);
 	at += pick(3) ? pick(200) * TB_TABLE : GIB - (2 + pick(8)) * TB_TABLE;
 	while (things-- && at < end && nr_nodes < MANY_NODES) {
@@ -180,6 +186,7 @@ static void build(void)
 
 	for (int i = 0; i < clusters; i++)
 		fill_cluster();
+	theme = ANYTHING;
 	fill_empty_cluster();
 	if (pick(2) && hugetlb_pages) {
 		char *first = pin_p4d(new_slot()), *second = pin_p4d(new_slot());
@@ -234,8 +241,10 @@ static void tell_kernel(void)
 {
 	char key[64];
 
+	tb_value("frees_whole", emptyings[WHOLE].levels > 0);
+	tb_value("frees_pieces", emptyings[PIECES].levels > 0);
 	for (unsigned int i = 0; i < NR_EMPTYINGS; i++) {
-		snprintf(key, sizeof(key), "frees_%s", emptyings[i].name);
+		snprintf(key, sizeof(key), "levels_freed_%s", emptyings[i].name);
 		tb_value(key, emptyings[i].levels);
 	}
 	tb_value("shape_lo_gib", window_lo / GIB);
