@@ -121,7 +121,7 @@ static void what_books_say(const struct node *n, long seen[NR_SEEN])
 {
 	seen[SEEN_ANON] = n->entries[ANON];
 	seen[SEEN_FILE] = n->entries[FILE_CLEAN] + n->entries[FILE_DIRTY] + n->entries[SHMEM];
-	seen[SEEN_ZERO] = n->entries[ZERO];
+	seen[SEEN_ZERO] = n->entries[ZERO] + n->entries[ZERO_KSM];
 	seen[SEEN_GONE] = n->entries[SWAP] + n->entries[MARKER];
 }
 

@@ -52,6 +52,7 @@ static void prepare_guest(void)
 	mkdir(RAMFS, 0700);
 	has_ramfs = !mount("ramfs", RAMFS, "ramfs", 0, NULL);
 	swap_to_ram_disk();
+	prepare_ksm();
 	uffd_open();
 }
 

@@ -7,6 +7,7 @@
 #define SHAPES_REGION_H
 
 #include "shapes-facts.h"
+#include "shapes-ksm.h"
 
 #include <sys/syscall.h>
 
@@ -163,13 +164,14 @@ static void set_guards(const struct region *r)
 
 /* ---- private anonymous memory ---- */
 
-enum { A_ZERO, A_WRITTEN, A_MIX, A_FREE, A_PROT_NONE, A_SWAP, A_GUARD, A_READ_ONLY, NR_ANON };
+enum { A_ZERO, A_WRITTEN, A_MIX, A_FREE, A_PROT_NONE, A_SWAP, A_GUARD, A_READ_ONLY, A_KSM, NR_ANON };
 
 static void fill_anon(const struct region *r)
 {
 	static const char *const names[] = { "zero", "written", "mix", "free", "PROT_NONE", "swap",
-					     "guard", "read-only" };
-	int how = theme == ONLY_ZERO ? A_ZERO : pick(3) ? pick(3) : pick(NR_ANON);
+					     "guard", "read-only", "KSM" };
+	int how = theme == ONLY_ZERO ? (pick(8) ? A_ZERO : A_KSM) :
+		  pick(3) ? pick(3) : pick(NR_ANON);
 	unsigned long size = r->pages * TB_PAGE;
 
 	/* Locked pages are not reclaimed, and the kernel says no to the attempt. */
@@ -185,10 +187,14 @@ static void fill_anon(const struct region *r)
 		touch_some(r, touch_read);
 	else if (how == A_WRITTEN || how == A_PROT_NONE || how == A_FREE)
 		touch_some(r, touch_write);
+	else if (how == A_KSM)
+		touch_some(r, touch_with_zeros);
 	else
 		touch_some(r, touch_either);
 	if (how == A_SWAP)
 		swap_out(r);
+	if (how == A_KSM)
+		merge_zeros(r->at, r->pages, state);
 	if (how == A_GUARD)
 		set_guards(r);
 	if (how == A_FREE)	/* without pressure they stay where they are */

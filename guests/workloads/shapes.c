@@ -16,18 +16,19 @@
 #include "shapes.h"
 #include "shapes-facts.h"
 #include "shapes-uffd.h"
+#include "shapes-ksm.h"
 #include "shapes-region.h"
 #include "shapes-file.h"
 #include "shapes-fill.h"
 #include "shapes-empty.h"
 #include "shapes-huge.h"
 #include "shapes-guest.h"
+#include "shapes-tell.h"
 
 #define MANY_NODES 2500
 #define SLOT (2 * GIB)		/* each cluster has one to itself, and a border of a GiB within */
 #define MAX_CLUSTERS 24
 
-static uint64_t window_lo = 16UL << 40, window_hi = 24UL << 40;
 static uint64_t slots_taken[2 * MAX_CLUSTERS];
 static int nr_slots;
 static long vmpte_before;
@@ -157,7 +158,7 @@ static void fill_cluster(void)
 {
 	/* Room for one thing more: what the largest region spans. */
 	char *base = new_slot(), *end = base + SLOT - REGION_PAGES * TB_PAGE - 64 * TB_TABLE;
-	int things = pick(4) ? 5 + pick(40) : 1 + pick(4);
+	int things = pick(4) ? 10 + pick(60) : 1 + pick(4);
 	char *at;
 
 	theme = pick(3) ? ANYTHING : ONLY_ZERO + pick(2);
@@ -169,7 +170,7 @@ static void fill_cluster(void)
 	}
 }
 
-/* A cluster with nothing but what can be emptied: on some kernels its upper tables are all that stays. */
+/* Nothing but what can be emptied: on some kernels the upper tables are all that stays. */
 static void fill_empty_cluster(void)
 {
 	char *at = pin_p4d(new_slot());
@@ -180,75 +181,27 @@ static void fill_empty_cluster(void)
 	}
 }
 
+/* The first to be made, while there are hugetlb pages. */
+static void fill_hugetlb_cluster(void)
+{
+	char *first = new_slot(), *second = new_slot();
+
+	pin_p4d(first + GIB);
+	pin_p4d(second + GIB);
+	fill_shared_pmd(first, second);
+	watch(second + GIB);
+}
+
 static void build(void)
 {
-	int clusters = 6 + pick(MAX_CLUSTERS - 9);
+	int clusters = 8 + pick(MAX_CLUSTERS - 11);
 
+	if (pick(2))
+		fill_hugetlb_cluster();
 	for (int i = 0; i < clusters; i++)
 		fill_cluster();
 	theme = ANYTHING;
 	fill_empty_cluster();
-	if (pick(2) && hugetlb_pages) {
-		char *first = pin_p4d(new_slot()), *second = pin_p4d(new_slot());
-
-		fill_shared_pmd(first, second);
-		watch(second);
-	}
-}
-
-static void tell_upper(const char *level, const long count[NR_CLASS])
-{
-	char key[64];
-
-	snprintf(key, sizeof(key), "expect_%s_needed", level);
-	tb_value(key, count[NEEDED]);
-	snprintf(key, sizeof(key), "expect_%s_file", level);
-	tb_value(key, count[FILES]);
-	snprintf(key, sizeof(key), "expect_%s_empty", level);
-	tb_value(key, count[EMPTY]);
-}
-
-static void tell_answer(void)
-{
-	tb_value("expect_pte_empty", sums.pte_empty);
-	tb_value("expect_pte_zero", sums.pte_zero);
-	tb_value("expect_pte_file", sums.pte_file);
-	tb_value("expect_pte_needed", sums.pte_needed);
-	tell_upper("pmd", sums.upper[PMD]);
-	tell_upper("pud", sums.upper[PUD]);
-	tell_upper("p4d", sums.upper[P4D]);
-	tb_value("expect_pmd_shared", sums.pmd_shared);
-	tb_value("expect_deposit_zero", sums.deposit_zero);
-	tb_value("expect_deposit_zero_held", sums.deposit_zero_held);
-	tb_value("expect_deposit_thp", sums.deposit_thp);
-	tb_value("expect_entries_anon", sums.entries[ANON]);
-	tb_value("expect_entries_file_clean", sums.entries[FILE_CLEAN]);
-	tb_value("expect_entries_file_dirty", sums.entries[FILE_DIRTY]);
-	tb_value("expect_entries_shmem", sums.entries[SHMEM]);
-	tb_value("expect_entries_zero", sums.entries[ZERO]);
-	tb_value("expect_entries_marker", sums.entries[MARKER]);
-	tb_value("expect_entries_swap", sums.entries[SWAP]);
-	tb_value("expect_entries_device", sums.entries[DEVICE]);
-	tb_value("expect_huge_anon", sums.huge[HUGE_ANON]);
-	tb_value("expect_huge_shmem", sums.huge[HUGE_SHMEM]);
-	tb_value("expect_huge_zero", sums.huge[HUGE_ZERO]);
-	tb_value("expect_huge_zero_held", sums.huge_zero_held);
-	tb_value("expect_huge_hugetlb", sums.huge[HUGE_HUGETLB]);
-	tb_value("expect_vmpte_kb", sums.vmpte_kb);
-}
-
-static void tell_kernel(void)
-{
-	char key[64];
-
-	tb_value("frees_whole", emptyings[WHOLE].levels > 0);
-	tb_value("frees_pieces", emptyings[PIECES].levels > 0);
-	for (unsigned int i = 0; i < NR_EMPTYINGS; i++) {
-		snprintf(key, sizeof(key), "levels_freed_%s", emptyings[i].name);
-		tb_value(key, emptyings[i].levels);
-	}
-	tb_value("shape_lo_gib", window_lo / GIB);
-	tb_value("shape_hi_gib", window_hi / GIB);
 }
 
 int main(int argc, char **argv)

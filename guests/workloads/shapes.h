@@ -14,7 +14,7 @@
 #define GIB (1UL << 30)
 #define TABLE_PAGES 512
 
-enum entry { NONE, ANON, FILE_CLEAN, FILE_DIRTY, SHMEM, ZERO, MARKER, SWAP, DEVICE, NR_ENTRY };
+enum entry { NONE, ANON, FILE_CLEAN, FILE_DIRTY, SHMEM, ZERO, ZERO_KSM, MARKER, SWAP, DEVICE, NR_ENTRY };
 
 enum huge { NOT_HUGE, HUGE_ANON, HUGE_SHMEM, HUGE_ZERO, HUGE_HUGETLB, NR_HUGE };
 
@@ -153,9 +153,14 @@ struct sums {
 
 static struct sums sums;
 
+static bool has_zero(const struct node *n)
+{
+	return n->entries[ZERO] || n->entries[ZERO_KSM];
+}
+
 static enum class class_of_pte_table(const struct node *n)
 {
-	bool zero = n->entries[ZERO];
+	bool zero = has_zero(n);
 	bool file = n->entries[FILE_CLEAN] || n->entries[FILE_DIRTY] || n->entries[SHMEM];
 
 	if (n->entries[ANON] || n->entries[MARKER] || n->entries[SWAP] || n->entries[DEVICE])
@@ -172,7 +177,7 @@ static void sum_pte_table(struct node *n)
 		sums.pte_needed++;
 	else if (n->class == FILES)
 		sums.pte_file++;
-	else if (n->entries[ZERO])
+	else if (has_zero(n))
 		sums.pte_zero++;
 	else
 		sums.pte_empty++;

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The generator of page tables: its own books are proved in real guests, kernel by kernel."""
+
+import pytest
+from conftest import tb
+
+KERNELS = ["vanilla-6.12", "ptreclaim-6.12"]
+SEEDS = [1, 2, 3]
+PAGE_KB = 4
+#: Whatever is in the books of one seed or another.
+KINDS = [
+    *(f"expect_pte_{kind}" for kind in ("empty", "zero", "file", "needed")),
+    *(f"expect_{level}_{kind}" for level in ("pmd", "pud") for kind in ("empty", "file", "needed")),
+    "expect_pmd_shared",
+    *(f"expect_deposit_{kind}" for kind in ("zero", "zero_held", "thp")),
+    *(
+        f"expect_entries_{kind}"
+        for kind in ("anon", "file_clean", "file_dirty", "shmem", "zero", "zero_ksm", "marker", "swap", "device")
+    ),
+    *(f"expect_huge_{kind}" for kind in ("anon", "shmem", "zero", "zero_held", "hugetlb")),
+]
+
+
+def run(folder, guest, seeds):
+    matrix = folder / "shapes.yaml"
+    cells = "".join(f"  - stress/shapes: {{seed: {seed}}}\n" for seed in seeds)
+    matrix.write_text(f"kernels: [{', '.join(KERNELS)}]\nscenarios:\n{cells}")
+    done = tb("run", matrix, "--guest", guest, "--json", "--out", folder / "runs")
+    assert done.code == 0, done.stderr
+    return done.records
+
+
+@pytest.fixture(scope="module")
+def four_levels(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("shapes"), "minimal", SEEDS)
+
+
+@pytest.fixture(scope="module")
+def five_levels(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("shapes57"), "minimal-la57", SEEDS[:1])
+
+
+@pytest.fixture(scope="module")
+def records(four_levels, five_levels):
+    return four_levels + five_levels
+
+
+def tables(values, level):
+    return sum(number for key, number in values.items() if key.startswith(f"expect_{level}_") and "shared" not in key)
+
+
+def test_books_are_proved_on_every_kernel(records):
+    assert len(records) == len(KERNELS) * (len(SEEDS) + 1)
+    for record in records:
+        assert (record["verdict"], record["values"]["proved"]) == ("pass", 1), record["cell"]
+
+
+def test_every_kind_of_table_and_entry_occurs(four_levels):
+    for kernel in KERNELS:
+        values = [record["values"] for record in four_levels if record["kernel"]["name"] == kernel]
+        assert [kind for kind in KINDS if not any(seed[kind] for seed in values)] == [], kernel
+
+
+def test_guest_itself_counts_as_many_tables_as_the_books(records):
+    for record in records:
+        grown = record["phases"]["peak"]["vmpte_kb"] - record["phases"]["start"]["vmpte_kb"]
+        assert grown == record["values"]["expect_vmpte_kb"], record["cell"]
+
+
+def test_tables_and_deposits_add_up(records):
+    for record in records:
+        values = record["values"]
+        levels = tables(values, "pte") + tables(values, "pmd") + tables(values, "pud")
+        assert (levels + tables(values, "deposit")) * PAGE_KB == values["expect_vmpte_kb"], record["cell"]
+        assert values["expect_deposit_thp"] == values["expect_huge_anon"]
+        assert values["expect_deposit_zero"] == values["expect_huge_zero"]
+        assert values["expect_deposit_zero_held"] == values["expect_huge_zero_held"]
+
+
+def test_fifth_level_has_tables_of_its_own(four_levels, five_levels):
+    assert {tables(record["values"], "p4d") for record in four_levels} == {0}
+    assert all(1 <= tables(record["values"], "p4d") <= 3 for record in five_levels)
+
+
+def test_nothing_is_left_once_all_is_unmapped(records):
+    for record in records:
+        assert record["phases"]["after"]["vmpte_kb"] == record["phases"]["start"]["vmpte_kb"], record["cell"]
+
+
+def test_probes_tell_apart_who_frees_emptied_tables(records):
+    for record in records:
+        values = record["values"]
+        freed = record["kernel"]["name"].startswith("ptreclaim")
+        assert (values["frees_whole"], values["frees_pieces"]) == (freed, freed), record["cell"]
