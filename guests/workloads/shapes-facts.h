@@ -142,7 +142,7 @@ static void what_pagemap_says(uint64_t at, long seen[NR_SEEN])
 	}
 }
 
-/* How many 2 MiB hold something else than the books say; the first of them are told. */
+/* How many 2 MiB hold, says pagemap, something else than the books; the first of them are told. */
 static long wrong_tables(void)
 {
 	long wrong = 0;
@@ -162,7 +162,7 @@ static long wrong_tables(void)
 		if (!memcmp(books, sight, sizeof(books)))
 			continue;
 		if (++wrong <= 5)
-			dprintf(2, "%p: books %ld anon %ld file %ld zero %ld gone; pagemap %ld %ld %ld %ld\n",
+			dprintf(2, "%p: %ld anon %ld file %ld zero %ld gone, but %ld %ld %ld %ld\n",
 				(void *)at, books[0], books[1], books[2], books[3],
 				sight[0], sight[1], sight[2], sight[3]);
 	}

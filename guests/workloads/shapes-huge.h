@@ -33,7 +33,7 @@ static void commit_huge(char *p, enum huge huge, enum entry small)
 				  words[i] & PM_SWAP ? SWAP : small);
 }
 
-/* Some of what is there goes back: the deposit becomes the table, with an entry for each page left. */
+/* Some of it goes back: the deposit becomes the table, with an entry for each page that is left. */
 static void split(char *p)
 {
 	unsigned long first = pick(TABLE_PAGES - 1), n = 1 + pick(TABLE_PAGES - 1 - first);
@@ -106,8 +106,10 @@ static bool hugetlb_has(int pages)
 
 static void fill_hugetlb(char *at, unsigned long tables)
 {
-	int flags = MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB | (pick(2) ? MAP_SHARED : MAP_PRIVATE);
+	int flags = MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB;
 	unsigned long size = tables * TB_TABLE;
+
+	flags |= pick(2) ? MAP_SHARED : MAP_PRIVATE;
 
 	doing = "hugetlb";
 	map_at(at, size, PROT_READ | PROT_WRITE, flags, -1);

@@ -33,7 +33,7 @@ enum theme { ANYTHING, ONLY_ZERO, ONLY_FILES };
 
 static uint64_t seed;
 static enum theme theme;
-static uint8_t state[REGION_PAGES];	/* enum entry of each page of the region that is being filled */
+static uint8_t state[REGION_PAGES];	/* enum entry of each page of the region at hand */
 
 static unsigned long pick(unsigned long n)
 {
@@ -91,10 +91,11 @@ typedef enum entry (*touch_fn)(char *page, enum entry was);
 
 static void touch_some(const struct region *r, touch_fn touch)
 {
-	unsigned long n = how_many(r), start = pick(r->pages), stride = pick(2) ? 1 : 0;
+	unsigned long n = how_many(r), start = pick(r->pages);
+	bool in_a_row = pick(2);
 
 	for (unsigned long i = 0; i < n; i++) {
-		unsigned long page = stride ? (start + i) % r->pages : pick(r->pages);
+		unsigned long page = in_a_row ? (start + i) % r->pages : pick(r->pages);
 
 		state[page] = touch(r->at + page * TB_PAGE, state[page]);
 	}
@@ -164,7 +165,9 @@ static void set_guards(const struct region *r)
 
 /* ---- private anonymous memory ---- */
 
-enum { A_ZERO, A_WRITTEN, A_MIX, A_FREE, A_PROT_NONE, A_SWAP, A_GUARD, A_READ_ONLY, A_KSM, NR_ANON };
+enum {
+	A_ZERO, A_WRITTEN, A_MIX, A_FREE, A_PROT_NONE, A_SWAP, A_GUARD, A_READ_ONLY, A_KSM, NR_ANON
+};
 
 static void fill_anon(const struct region *r)
 {

@@ -2,9 +2,9 @@
 /*
  * The answer, as values. `expect_pmd_*` and the like count the entries that point to a table, and
  * so does VmPTE; of these, `expect_pmd_shared` point to a hugetlb PMD table that another of them
- * points to as well. `levels_freed_*` is how many levels of tables this kernel freed at once when a
- * table was emptied in that way (of huge pages the first level is their own entry). Of the zero entries, `_zero_ksm` are those
- * that KSM made.
+ * points to as well. Of the zero entries, `_zero_ksm` are those that KSM made. `levels_freed_*` is
+ * how many levels of tables this kernel freed at once when a table was emptied in that way (of a
+ * huge page the first level is its own entry).
  */
 #ifndef SHAPES_TELL_H
 #define SHAPES_TELL_H

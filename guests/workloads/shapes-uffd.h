@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One userfaultfd for all that shapes.c registers; nobody ever answers a fault, so none may come. */
+/* One userfaultfd for all that shapes.c registers; nobody answers its faults, so none may come. */
 #ifndef SHAPES_UFFD_H
 #define SHAPES_UFFD_H
 

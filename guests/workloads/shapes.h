@@ -14,7 +14,9 @@
 #define GIB (1UL << 30)
 #define TABLE_PAGES 512
 
-enum entry { NONE, ANON, FILE_CLEAN, FILE_DIRTY, SHMEM, ZERO, ZERO_KSM, MARKER, SWAP, DEVICE, NR_ENTRY };
+enum entry {
+	NONE, ANON, FILE_CLEAN, FILE_DIRTY, SHMEM, ZERO, ZERO_KSM, MARKER, SWAP, DEVICE, NR_ENTRY
+};
 
 enum huge { NOT_HUGE, HUGE_ANON, HUGE_SHMEM, HUGE_ZERO, HUGE_HUGETLB, NR_HUGE };
 
@@ -33,7 +35,9 @@ static const int level_shift[NR_LEVEL] = { 21, 30, 39, 48 };
 struct node {
 	uint64_t number;	/* address >> level_shift */
 	enum level level;
-	bool used, exists, held, shared;
+	bool used, exists;
+	bool held;		/* not `bare` */
+	bool shared;		/* with another entry above, of hugetlb */
 	enum huge huge;
 	enum class class;
 	int children;
