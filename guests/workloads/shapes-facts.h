@@ -113,7 +113,7 @@ static void pagemap_open(void)
 
 /*
  * The kinds of entry that pagemap tells apart: it knows no difference between clean and dirty, or
- * between the page cache of one file system and another's, and does not look into VM_PFNMAP.
+ * between the page cache of one file system and another's.
  */
 enum seen { SEEN_ANON, SEEN_FILE, SEEN_ZERO, SEEN_GONE, NR_SEEN };
 
@@ -151,7 +151,8 @@ static long wrong_tables(void)
 		long books[NR_SEEN] = { 0 }, sight[NR_SEEN] = { 0 };
 		char *at = (char *)node_address(n);
 
-		if (!n->used || n->level != PTE)
+		/* The vvar is shown or not, as the kernel is; nothing else is in that table. */
+		if (!n->used || n->level != PTE || n->entries[DEVICE])
 			continue;
 		if (n->huge) {
 			wrong += !is_huge(at);

@@ -169,7 +169,7 @@ static void fill_shared_pmd(char *first, char *second)
 	node_find(PMD, (uintptr_t)second)->shared = pages == 2;
 }
 
-/* ---- the vvar, VM_PFNMAP ---- */
+/* ---- the vvar: VM_PFNMAP, in later kernels VM_MIXEDMAP ---- */
 
 /*
  * Before `start`, as its old place may lose a table by it; that which it waits in stays, for the
@@ -195,13 +195,22 @@ static void park_vvar(void)
 
 static void fill_device(char *at)
 {
+	int pages = 0;
+
 	if (!vvar_size)
 		return;
 	doing = "vvar";
 	if (mremap(PARK, vvar_size, vvar_size, MREMAP_MAYMOVE | MREMAP_FIXED, at) != at)
 		tb_fail("the vvar cannot be moved: %s", strerror(errno));
-	see(at);	/* its first page, and no other was ever asked for */
-	add_entry((uintptr_t)at, DEVICE);
+	see(at);
+	for (char *page = at; page < at + vvar_size; page += TB_PAGE)
+		pages += !!(pagemap_of(page) & PM_PRESENT);
+	/*
+	 * Later kernels map all of it at the first fault, and let pagemap see it. Before, pagemap
+	 * passes over it, and a fault maps one page; we ask for the first and for no other.
+	 */
+	for (int i = 0; i < (pages ? pages : 1); i++)
+		add_entry((uintptr_t)at, DEVICE);
 	hold((uintptr_t)at, vvar_size);
 	vvar_size = 0;
 }
