@@ -21,7 +21,7 @@ from typing import Any
 import platformdirs
 from filelock import FileLock, Timeout
 
-__all__ = ["cache_root", "get_or_make", "key_of", "lock", "look_up", "record", "recorded", "work_folder"]
+__all__ = ["cache_root", "get_or_make", "key_of", "lock", "look_up", "record", "recorded", "work_folder", "write_text"]
 
 
 def cache_root() -> Path:
@@ -87,9 +87,14 @@ def record(name: str, value: Any) -> None:
     """Remember a small fact beside the entries, such as how many files the last build compiled."""
     facts = cache_root() / "facts"
     facts.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=facts, delete=False) as stream:
-        json.dump(value, stream)
-    Path(stream.name).rename(facts / f"{name}.json")
+    write_text(facts / f"{name}.json", json.dumps(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of the cache so that whoever reads it at the same time gets the old text or the new one."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as stream:
+        stream.write(text)
+    Path(stream.name).rename(path)
 
 
 def recorded(name: str) -> Any:

@@ -3,7 +3,7 @@
 
 import pytest
 
-from testbed.build import apt, process
+from testbed.build import apt, aptstate, process
 from testbed.errors import BuildError
 
 URI = "'{scheme}://mirror/pool/tool_1.2%3a3_amd64.deb' tool_1.2%3a3_amd64.deb 10 SHA256:" + "ab" * 32
@@ -23,7 +23,7 @@ def asked(monkeypatch, tmp_path):
         return URI.format(scheme="http")
 
     monkeypatch.setattr(process, "capture", capture)
-    monkeypatch.setattr(apt, "SYSTEM_LISTS", tmp_path)
+    monkeypatch.setattr(aptstate, "SYSTEM_LISTS", tmp_path)
     return said
 
 
