@@ -7,6 +7,7 @@
     ├── SpecError             what a person wrote is wrong: nothing was started (exit 2)
     ├── HostError             this host lacks what was asked for: nothing was started (exit 2)
     ├── BuildError            an artefact could not be made; the cache holds nothing half-made
+    │   └── SourceUnavailable what it is made of can't be had here and now: nothing is wrong with what was to be built
     ├── MachineError          the guest or its QEMU is not usable any more: destroy it
     │   ├── LaunchFailed      QEMU did not come up, or the guest never said hello
     │   ├── GuestLost         the guest ran and then died or powered off
@@ -26,6 +27,7 @@ __all__ = [
     "MeasureError",
     "QemuKilled",
     "QmpLost",
+    "SourceUnavailable",
     "SpecError",
     "TestbedError",
 ]
@@ -47,6 +49,10 @@ class HostError(TestbedError):
 
 class BuildError(TestbedError):
     """A kernel or guest image could not be built."""
+
+
+class SourceUnavailable(BuildError):
+    """No network, or the source is no longer offered: what needs it can be left out, all else holds."""
 
 
 class MachineError(TestbedError):

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from testbed.build import cache, process
 from testbed.build.config import Asked, configure, read_fragments, requested_text
+from testbed.build.kconfig import check_absent
 from testbed.build.progress import Progress
 from testbed.build.series import apply_series, read_series
 from testbed.build.source import Source, find_source
-from testbed.spec import KernelSpec
+from testbed.spec import Absent, KernelSpec
 
-__all__ = ["Recipe", "build_environment", "make_argv", "make_recipe", "prefixes", "prepare_tree"]
+__all__ = ["Recipe", "build_environment", "configure_tree", "make_argv", "make_recipe", "prefixes", "prepare_tree"]
 
 #: Types and globals are what an examination from outside needs. Tracking where each local variable is would take a
 #: sixth of the compile time, and changes no code.
@@ -42,6 +43,7 @@ class Recipe:
     patches: tuple[Path, ...]
     asked: tuple[Asked, ...]
     compiler: str
+    absent: tuple[Absent, ...] = ()
 
     @property
     def key(self) -> str:
@@ -54,9 +56,10 @@ class Recipe:
 def make_recipe(root: Path, spec: KernelSpec, progress: Progress) -> Recipe:
     """What the spec means now; takes a fraction of a second and downloads nothing."""
     patches = read_series(root, spec.series)
-    asked = read_fragments(spec.fragments)
+    left_out = {absent.option for absent in spec.absent}
+    asked = tuple(entry for entry in read_fragments(spec.fragments) if entry.option not in left_out)
     source = find_source(root, spec.source, f"kernel {spec.name}", progress)
-    return Recipe(spec.name, source, patches, asked, compiler_identity())
+    return Recipe(spec.name, source, patches, asked, compiler_identity(), spec.absent)
 
 
 def prefixes(recipe: Recipe) -> tuple[Recipe, ...]:
@@ -77,7 +80,13 @@ def prepare_tree(recipe: Recipe, tree: Path, log: Path, progress: Progress) -> N
     if recipe.patches:
         progress(step, f"apply {len(recipe.patches)} patches")
         apply_series(tree, recipe.patches)
-    progress(step, "configure")
+    configure_tree(recipe, tree, log, progress)
+
+
+def configure_tree(recipe: Recipe, tree: Path, log: Path, progress: Progress) -> None:
+    """Write ``.config``, and see that it is what was asked: what is granted, and what this source really lacks."""
+    progress(f"kernel {recipe.name}", "configure")
+    check_absent(tree, recipe.absent)
     configure(tree, recipe.asked, log, build_environment(tree), make_argv(tree))
 
 

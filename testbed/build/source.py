@@ -14,13 +14,17 @@ import hashlib
 import os
 import shutil
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from testbed.build import apt, cache, process
+from testbed.build.aptstate import system_state
 from testbed.build.progress import Progress
-from testbed.errors import BuildError, SpecError
+from testbed.build.suite import suite_state
+from testbed.errors import BuildError, SourceUnavailable, SpecError
 from testbed.spec import AptSource, GitSource, TarballSource, TreeSource
 
 __all__ = ["Source", "find_source"]
@@ -41,7 +45,7 @@ def find_source(root: Path, spec: SourceSpec, step: str, progress: Progress) -> 
     """Which source the spec means now; a relative path counts from the root of the checkout."""
     match spec:
         case AptSource():
-            return _from_apt(spec.package, step, progress)
+            return _from_apt(spec, step, progress)
         case TarballSource():
             location = spec.location if "://" in spec.location else str(root / Path(spec.location).expanduser())
             return _from_tarball(location, spec.sha256.lower(), step, progress)
@@ -56,11 +60,15 @@ def copy_by_links(pristine: Path, tree: Path) -> None:
     process.capture(["cp", "-al", "--", pristine, tree])
 
 
-def _from_apt(name: str, step: str, progress: Progress) -> Source:
-    (package,) = apt.ask([name], step, progress)
+def _from_apt(spec: AptSource, step: str, progress: Progress) -> Source:
+    name = spec.package
+    state = partial(suite_state, spec.suite) if spec.suite else system_state
+    with _or_unavailable(step, f"{name} of {spec.suite}" if spec.suite else name):
+        (package,) = apt.ask([name], step, progress, state)
 
     def unpack(entry: Path) -> None:
-        deb = apt.fetch(package, step, progress)
+        with _or_unavailable(step, f"{name} {package.version}"):
+            deb = apt.fetch(package, step, progress, state)
         progress(step, f"unpack {name} {package.version}")
         listing = process.capture(["dpkg-deb", "--contents", deb])
         inside = [line.split()[5] for line in listing.splitlines() if line.endswith(".tar.xz")]
@@ -73,6 +81,15 @@ def _from_apt(name: str, step: str, progress: Progress) -> Source:
         )
 
     return _unpacked(package.key, package.version, unpack, step, progress)
+
+
+@contextmanager
+def _or_unavailable(step: str, what: str) -> Iterator[None]:
+    """Tell in one line that a source can't be had, with the reason that whoever was asked gave."""
+    try:
+        yield
+    except BuildError as error:
+        raise SourceUnavailable(f"{step}: {what} can't be had: {apt.reason(error)}") from error
 
 
 def _from_tarball(location: str, wanted: str, step: str, progress: Progress) -> Source:
@@ -102,7 +119,8 @@ def _from_git(repository: str, commit: str, step: str, progress: Progress) -> So
             bare = work / "fetched.git"
             progress(step, f"fetch {commit[:12]} from {repository}")
             process.capture(["git", "init", "-q", "--bare", bare])
-            process.capture(["git", "-C", bare, "fetch", "-q", "--depth=1", repository, commit])
+            with _or_unavailable(step, f"{commit[:12]} from {repository}"):
+                process.capture(["git", "-C", bare, "fetch", "-q", "--depth=1", repository, commit])
             got = process.capture(["git", "-C", bare, "rev-parse", "FETCH_HEAD^{commit}"]).strip()
             if got != commit:
                 raise BuildError(f"{repository}: asked for {commit}, got {got}")
@@ -180,4 +198,4 @@ def _download(url: str, target: Path) -> None:
         with urllib.request.urlopen(url, timeout=60) as answer, target.open("wb") as stream:
             shutil.copyfileobj(answer, stream, 1 << 20)
     except OSError as error:
-        raise BuildError(f"{url}: {error}") from error
+        raise SourceUnavailable(f"{url} can't be had: {error}") from error

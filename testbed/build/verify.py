@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.build import cache, process
-from testbed.build.config import configure
 from testbed.build.kernel import KernelImage, build_recipe
 from testbed.build.progress import Progress, silent
-from testbed.build.recipe import Recipe, build_environment, make_argv, make_recipe, prefixes
+from testbed.build.recipe import Recipe, configure_tree, make_recipe, prefixes
 from testbed.build.series import apply_series
 from testbed.errors import BuildError, TestbedError
 from testbed.spec import KernelSpec
@@ -91,10 +90,9 @@ def _style(recipe: Recipe, tree: Path, progress: Progress) -> list[Check]:
 
 def _granted(recipe: Recipe, tree: Path, progress: Progress) -> Check:
     what = f"config: {len(recipe.asked)} options asked, all granted"
-    progress(f"kernel {recipe.name}", "configure")
     log = cache.cache_root() / "logs" / f"verify-{recipe.key[:16]}.log"
     try:
-        configure(tree, recipe.asked, log, build_environment(tree), make_argv(tree))
+        configure_tree(recipe, tree, log, progress)
     except BuildError as error:
         return Check(what, str(error))
     return Check(what)

@@ -4,6 +4,7 @@
 from testbed.spec.expectation import Expectation, Gap
 from testbed.spec.guest import GuestSpec, list_guests, load_guest
 from testbed.spec.kernel import (
+    Absent,
     AptSource,
     GitSource,
     KernelSpec,
@@ -22,6 +23,7 @@ from testbed.spec.units import format_size, parse_duration, parse_size
 
 __all__ = [
     "METRICS",
+    "Absent",
     "AptSource",
     "BoundScenario",
     "Expectation",

@@ -11,10 +11,11 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 from testbed.errors import SpecError
 from testbed.spec.document import Document, read_document
 from testbed.spec.filemodel import FileModel, Prose, validate
-from testbed.spec.hints import unknown
+from testbed.spec.hints import near, unknown
 from testbed.spec.tree import Tree, check_name
 
 __all__ = [
+    "Absent",
     "AptSource",
     "GitSource",
     "KernelSpec",
@@ -25,14 +26,23 @@ __all__ = [
     "resolve_kernel",
 ]
 
-_SOURCES = "{apt: PACKAGE}, {tarball: PATH_OR_URL, sha256: HEX}, {git: REPO, commit: HEX} or {tree: PATH}"
+_SOURCES = (
+    "{apt: PACKAGE}, {apt: PACKAGE, suite: SUITE}, {tarball: PATH_OR_URL, sha256: HEX}, {git: REPO, commit: HEX}"
+    " or {tree: PATH}"
+)
+
+_ASKED = re.compile(r"^(?:CONFIG_(?=\w+=)|# CONFIG_(?=\w+ is not set$))(\w+)", re.M)
 
 
 @dataclass(frozen=True)
 class AptSource:
-    """A Debian package that holds a kernel source, like ``linux-source-6.12``."""
+    """A Debian package that holds a kernel source, like ``linux-source-6.12``.
+
+    With a ``suite`` it comes from that suite of the Debian archive, whether the host's apt has the suite or not.
+    """
 
     package: str
+    suite: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,8 +72,16 @@ Source = AptSource | TarballSource | GitSource | TreeSource
 
 
 @dataclass(frozen=True)
+class Absent:
+    """An option that a fragment asks for and the kernel's source doesn't have; ``where`` is the file and line."""
+
+    option: str
+    where: str
+
+
+@dataclass(frozen=True)
 class KernelSpec:
-    """One kernel, flavours included: ``fragments`` are base.config first, flavours last."""
+    """One kernel, flavours included: ``fragments`` are base.config first, flavours last, less the ``absent``."""
 
     name: str
     base_name: str
@@ -72,6 +90,7 @@ class KernelSpec:
     fragments: tuple[Path, ...]
     why: str
     where: str
+    absent: tuple[Absent, ...] = ()
 
 
 def load_kernels(root: Path) -> dict[str, KernelSpec]:
@@ -110,6 +129,7 @@ def _hex(what: str, digits: int) -> AfterValidator:
 
 class _Apt(FileModel):
     apt: Annotated[str, AfterValidator(check_name)]
+    suite: Annotated[str, AfterValidator(check_name)] | None = None
 
 
 class _Tarball(FileModel):
@@ -142,6 +162,7 @@ class _Entry(FileModel):
     why: Prose = Field(description="what this kernel is for, in a few words")
     series: str | None = None
     config: list[str] = Field(default_factory=list)
+    without: list[str] = Field(default_factory=list)
 
 
 class _KernelsFile(FileModel):
@@ -167,21 +188,44 @@ def _spec(tree: Tree, document: Document, name: str, entry: _Entry) -> KernelSpe
         if fragment in entry.config[:at]:
             raise document.error(f"fragment {fragment!r} twice; keep one", "kernels", name, "config", at)
     base = Tree(tree.root.resolve())
+    fragments = tuple(base.fragment(fragment) for fragment in ("base", *entry.config))
     return KernelSpec(
         name=name,
         base_name=name,
         source=_source(tree, entry),
         series=entry.series,
-        fragments=tuple(base.fragment(fragment) for fragment in ("base", *entry.config)),
+        fragments=fragments,
         why=entry.why,
         where=document.where("kernels", name, key=True),
+        absent=_absent(document, name, entry.without, fragments),
+    )
+
+
+def _absent(document: Document, name: str, options: list[str], fragments: tuple[Path, ...]) -> tuple[Absent, ...]:
+    """The options to leave out, each of which a fragment asks for: else a misspelt one would go unnoticed."""
+    asked = {option for path in fragments for option in _ASKED.findall(path.read_text())} if options else set()
+    for at, option in enumerate(options):
+        if option.startswith("CONFIG_"):
+            message = f"write {option.removeprefix('CONFIG_')}, without the CONFIG_"
+        elif option not in asked:
+            named = ", ".join(path.name for path in fragments)
+            meant = near(option, sorted(asked))
+            guess = f"did you mean {meant!r}? else " if meant else ""
+            message = f"option {option!r}: no fragment of this kernel ({named}) asks for it; {guess}take it out"
+        elif option in options[:at]:
+            message = f"option {option!r} twice; keep one"
+        else:
+            continue
+        raise document.error(message, "kernels", name, "without", at)
+    return tuple(
+        Absent(f"CONFIG_{option}", document.where("kernels", name, "without", at)) for at, option in enumerate(options)
     )
 
 
 def _source(tree: Tree, entry: _Entry) -> Source:
     match entry.source:
-        case _Apt(apt=package):
-            return AptSource(package)
+        case _Apt(apt=package, suite=suite):
+            return AptSource(package, suite)
         case _Tarball(tarball=location, sha256=sha256):
             return TarballSource(location, sha256)
         case _Git(git=repository, commit=commit):

@@ -15,6 +15,10 @@ kernels:
     config: [ptreclaim]
     why: our answer
 """
+FRAGMENTS = {
+    "base": "# CONFIG_COMMENT=y is told of\nCONFIG_X86_5LEVEL=y\n# CONFIG_SWAP is not set\n",
+    "debug": "CONFIG_KASAN=y\n",
+}
 GUEST = """\
 memory: 1GiB
 vcpus: 2
@@ -74,7 +78,7 @@ class Checkout:
 def make_checkout(root: Path) -> Checkout:
     tree = Checkout(root)
     for fragment in ("base", "debug", "kcsan", "ptreclaim"):
-        tree.write(f"kernel/config/{fragment}.config", "")
+        tree.write(f"kernel/config/{fragment}.config", FRAGMENTS.get(fragment, ""))
     tree.write("kernel/series/ptreclaim/series", "")
     tree.write("kernel/kernels.yaml", KERNELS)
     tree.write("guests/minimal.yaml", GUEST)

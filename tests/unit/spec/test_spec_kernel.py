@@ -7,7 +7,7 @@ import pytest
 from spec_checkout import Checkout
 
 from testbed.errors import SpecError
-from testbed.spec import AptSource, GitSource, TarballSource, TreeSource, load_kernels, resolve_kernel
+from testbed.spec import Absent, AptSource, GitSource, TarballSource, TreeSource, load_kernels, resolve_kernel
 
 
 def test_kernels_come_in_the_order_of_the_file_and_know_their_line(checkout: Checkout) -> None:
@@ -53,6 +53,7 @@ def test_a_kernel_that_does_not_exist_is_told_with_a_near_one(checkout: Checkout
     [
         ("{tarball: 'https://h/l.tar.xz', sha256: " + "A1" * 32 + "}", TarballSource("https://h/l.tar.xz", "a1" * 32)),
         ("{git: 'https://h/l.git', commit: " + "0f" * 20 + "}", GitSource("https://h/l.git", "0f" * 20)),
+        ("{apt: linux-source-7.3, suite: trixie-backports}", AptSource("linux-source-7.3", "trixie-backports")),
         ("{tree: /src/linux}", TreeSource(Path("/src/linux"))),
     ],
 )
@@ -64,6 +65,15 @@ def test_a_source_is_a_package_a_tarball_a_commit_or_a_tree(checkout: Checkout, 
 def test_a_relative_tree_counts_from_the_root_of_the_checkout(checkout: Checkout) -> None:
     checkout.change("kernel/kernels.yaml", "{apt: linux-source-6.12}\n    why", "{tree: ../linux}\n    why")
     assert load_kernels(checkout.root)["vanilla-6.12"].source == TreeSource(checkout.root.parent / "linux")
+
+
+def test_options_that_the_source_lacks_are_kept_by_flavours_too_and_know_their_line(checkout: Checkout) -> None:
+    old, new = "    why: the problem", "    why: the problem\n    without:\n      - X86_5LEVEL\n      - SWAP"
+    checkout.change("kernel/kernels.yaml", old, new)
+    assert resolve_kernel(checkout.root, "vanilla-6.12+debug").absent == (
+        Absent("CONFIG_X86_5LEVEL", "kernel/kernels.yaml:6"),
+        Absent("CONFIG_SWAP", "kernel/kernels.yaml:7"),
+    )
 
 
 def test_a_spec_is_frozen(checkout: Checkout) -> None:
