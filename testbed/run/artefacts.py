@@ -2,7 +2,7 @@
 """The kernels and guests of a run, and whether those of now are still those that a run began with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from testbed.build import (
     kernel_patchset_hash,
     kernel_path,
 )
-from testbed.errors import SpecError
+from testbed.errors import SourceUnavailable, SpecError
 from testbed.run.plan import Cell
 from testbed.store.folder import RunFolder
 
@@ -28,19 +28,30 @@ WAY_OUT = "put it back, or start a new run"
 
 @dataclass(frozen=True)
 class Artefacts:
-    """Images by the names that cells call them."""
+    """Images by the names that cells call them; ``unavailable`` says why there is no image of a kernel."""
 
     kernels: Mapping[str, KernelImage]
     guests: Mapping[str, GuestImage]
+    unavailable: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_artefacts(root: Path, cells: Sequence[Cell], progress: Progress) -> Artefacts:
-    """Build each kernel and each guest of ``cells`` once, guests first, as they take seconds."""
+    """Build each kernel and each guest of ``cells`` once, guests first, as they take seconds.
+
+    A kernel whose source can't be had is left out and the reason kept. Raises SourceUnavailable if no other is left.
+    """
     guests = {cell.guest.name: cell.guest for cell in cells}
     kernels = {cell.kernel.name: cell.kernel for cell in cells}
     guest_images = {name: build_guest(root, spec, progress) for name, spec in guests.items()}
-    kernel_images = {name: build_kernel(root, spec, progress) for name, spec in kernels.items()}
-    return Artefacts(kernel_images, guest_images)
+    kernel_images, unavailable = {}, {}
+    for name, spec in kernels.items():
+        try:
+            kernel_images[name] = build_kernel(root, spec, progress)
+        except SourceUnavailable as error:
+            unavailable[name] = error
+    if unavailable and not kernel_images:
+        raise next(iter(unavailable.values()))
+    return Artefacts(kernel_images, guest_images, {name: str(error) for name, error in unavailable.items()})
 
 
 def kernel_facts(image: KernelImage) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from testbed.run.plan import Cell
 from testbed.run.postmortem import crash_text, hang_text
 from testbed.store.record import CellResult
 
-__all__ = ["Job", "launch_for", "run_cell"]
+__all__ = ["Job", "guest_record", "launch_for", "run_cell", "scenario_record"]
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,8 @@ def _result(job: Job, notes: Notes, verdict: Verdict, wall_s: float) -> CellResu
             "config_hash": kernel.config_hash,
             "build_id": kernel.build_id,
         },
-        guest={
-            "name": cell.guest.name,
-            "vcpus": cell.guest.vcpus,
-            "memory_mib": cell.memory_bytes >> 20,
-            "levels": cell.guest.levels,
-        },
-        scenario={"name": cell.scenario.name, "kind": cell.scenario.kind, "params": dict(cell.scenario.params)},
+        guest=guest_record(cell),
+        scenario=scenario_record(cell),
         accel=asdict(job.accel),
         verdict=verdict.kind,
         reason=verdict.reason,
@@ -163,6 +158,21 @@ def _result(job: Job, notes: Notes, verdict: Verdict, wall_s: float) -> CellResu
     said = {"kind": verdict.kind, "reason": verdict.reason, "crash": result.crash}
     (job.folder / "verdict.json").write_text(json.dumps(said, indent=2) + "\n")
     return result
+
+
+def guest_record(cell: Cell) -> dict[str, Any]:
+    """Give what a record says of the cell's guest."""
+    return {
+        "name": cell.guest.name,
+        "vcpus": cell.guest.vcpus,
+        "memory_mib": cell.memory_bytes >> 20,
+        "levels": cell.guest.levels,
+    }
+
+
+def scenario_record(cell: Cell) -> dict[str, Any]:
+    """Give what a record says of the cell's scenario."""
+    return {"name": cell.scenario.name, "kind": cell.scenario.kind, "params": dict(cell.scenario.params)}
 
 
 def _crash_record(verdict: Verdict) -> dict[str, Any] | None:

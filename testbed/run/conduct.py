@@ -3,11 +3,12 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from testbed.build import Progress, cache_root, proof_image
+from testbed.errors import SourceUnavailable
 from testbed.machine.accel import Accel, Proof, choose
 from testbed.report.evidence import evidence
 from testbed.report.junit import junit_xml
@@ -17,6 +18,7 @@ from testbed.run.host import host_facts
 from testbed.run.local import default_jobs, run_jobs
 from testbed.run.plan import Cell, Request
 from testbed.run.resume import Reopened
+from testbed.run.skipped import skipped
 from testbed.store.durable import write_whole
 from testbed.store.folder import RunFolder
 from testbed.store.record import CellResult
@@ -71,7 +73,8 @@ def conduct(
 ) -> Conducted:
     """Run the cells of a plan; ``finished`` gets each record after it is on disk.
 
-    Raises HostError and BuildError before any guest is started.
+    Raises HostError and BuildError before any guest is started. Cells of a kernel whose source can't be had are
+    skipped, unless nothing else is left to run.
     """
     # seconds; a host that can't run it learns so before the builds
     accel = accelerator(request.accel, request.require_kvm, progress)
@@ -83,6 +86,7 @@ def conduct(
         "accel": asdict(accel),
         "request": request.stored(),
         "kernels": {name: kernel_facts(image) for name, image in artefacts.kernels.items()},
+        "unavailable": artefacts.unavailable,
         "guests": {name: {"key": image.key} for name, image in artefacts.guests.items()},
         "cells": [cell.name for cell in cells],
         "digests": {cell.name: cell.digest for cell in cells},
@@ -106,9 +110,14 @@ def go_on(
         tell(f"{folder.path}: nothing is left to run, all {len(reopened.cells)} cells have a record")
         return _end(folder, interrupted=False)
     accel = accelerator(request.accel, request.require_kvm, progress)
-    check_sources(request.root, folder, reopened.left, progress)
-    artefacts = build_artefacts(request.root, reopened.left, progress)
+    unavailable: dict[str, str] = folder.header().get("unavailable", {})
+    to_run = [cell for cell in reopened.left if cell.kernel.name not in unavailable]
+    check_sources(request.root, folder, to_run, progress)
+    artefacts = build_artefacts(request.root, to_run, progress)
+    for reason in artefacts.unavailable.values():
+        raise SourceUnavailable(reason)  # the run had it: its cells are not to be skipped but run another time
     check_images(folder, artefacts)
+    artefacts = replace(artefacts, unavailable=unavailable)
     for line in reopened.take_up({**host_facts(), "argv": sys.argv, "accel": asdict(accel)}):
         tell(line)
     return _run(folder, reopened.left, artefacts, accel, jobs or request.jobs, progress, finished)
@@ -127,6 +136,7 @@ def _run(
     jobs = [
         Job(cell, kernels[cell.kernel.name], guests[cell.guest.name], accel, folder.id, folder.cell(cell.name))
         for cell in cells
+        if cell.kernel.name in kernels
     ]
     done = 0
 
@@ -142,6 +152,9 @@ def _run(
 
     interrupted, broken = False, ""
     try:
+        for result in skipped(cells, artefacts, accel, folder.id):
+            folder.append(result.record())
+            finished(result.record())
         run_jobs(jobs, at_once or default_jobs(jobs), begin, lambda result: folder.append(result.record()), tell)
     except KeyboardInterrupt:
         interrupted = True
