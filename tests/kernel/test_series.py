@@ -7,16 +7,29 @@ import pytest
 
 from testbed.build import silent, verify_kernel
 from testbed.build.series import read_series, series_folder
-from testbed.spec import load_kernels, resolve_kernel
+from testbed.errors import SourceUnavailable
+from testbed.spec import AptSource, load_kernels, resolve_kernel
 
 ROOT = Path(__file__).parents[2]
 KERNELS = load_kernels(ROOT)
+# a large download, which may not be offered any more: not what a change is to wait for
+ELSEWHERE = {name for name, spec in KERNELS.items() if isinstance(spec.source, AptSource) and spec.source.suite}
+NAMES = [
+    pytest.param(f"{name}{flavour}", marks=[pytest.mark.night] if name in ELSEWHERE else [])
+    for flavour in ("", "+debug")
+    for name in KERNELS
+]
 SERIES = sorted({spec.series for spec in KERNELS.values() if spec.series})
 
 
-@pytest.mark.parametrize("name", [*KERNELS, *(f"{name}+debug" for name in KERNELS)])
+@pytest.mark.parametrize("name", NAMES)
 def test_series_applies_is_in_style_and_config_is_granted(name: str):
-    report = verify_kernel(ROOT, resolve_kernel(ROOT, name), silent)
+    try:
+        report = verify_kernel(ROOT, resolve_kernel(ROOT, name), silent)
+    except SourceUnavailable as error:
+        if name.split("+")[0] not in ELSEWHERE:
+            raise
+        pytest.skip(str(error))
     assert report.ok, "\n".join(f"{check.what}\n{check.problem}" for check in report.checks if check.problem)
 
 
