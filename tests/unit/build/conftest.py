@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -110,6 +111,13 @@ def fake_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     return folder
+
+
+@pytest.fixture
+def cpio() -> None:
+    """A second opinion on archives, from the tool that they are named after."""
+    if shutil.which("cpio") is None:
+        pytest.skip("cpio is not installed; mend with: apt-get install cpio")
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@ import gzip
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from testbed.build.cpio import Archive
 
 
@@ -15,6 +17,7 @@ def _archive() -> Archive:
     return archive
 
 
+@pytest.mark.usefixtures("cpio")
 def test_cpio_reads_it():
     said = subprocess.run(["cpio", "-tv"], input=_archive().to_bytes(), capture_output=True, check=True).stdout.decode()
     lines = {line.split(maxsplit=8)[-1] if "->" not in line else "link": line for line in said.splitlines()}
@@ -27,6 +30,7 @@ def test_cpio_reads_it():
     assert any(line.startswith("drwxrwxrwt") for line in said.splitlines())
 
 
+@pytest.mark.usefixtures("cpio")
 def test_content_survives(tmp_path: Path):
     subprocess.run(["cpio", "-id", "--quiet", "usr/*", "bin"], input=_archive().to_bytes(), cwd=tmp_path, check=True)
     assert (tmp_path / "usr/bin/tool").read_bytes() == b"#!/bin/sh\n"

@@ -48,6 +48,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.usefixtures("cpio")
 def test_guest_is_built_once_and_guests_that_differ_in_size_share_it(root: Path):
     small = guest.build_guest(root, _spec())
     assert not small.cached
@@ -75,6 +76,7 @@ def test_guest_without_an_agent_is_bad_input(root: Path):
         guest.build_guest(root, _spec())
 
 
+@pytest.mark.usefixtures("cpio")
 def test_packages_bring_their_libraries_and_what_those_need(root: Path, fake_apt: Path, tmp_path: Path):
     (fake_apt / "offline").unlink()
     _package(fake_apt, tmp_path, "busybox-static", "bin/busybox", BUSYBOX, "-static")
