@@ -18,7 +18,7 @@ class Evidence:
     falling silent, ``harness`` what kept the testbed from judging, ``phases`` the records by phase name, ``wanted`` the
     phases that the scenario promises, ``words`` the workload's last on stderr, ``refuted`` signatures that the kernel's
     own log denies, ``log`` that log as read from memory where the guest was lost, ``tainted`` the taint flags before
-    the workload ran.
+    the workload ran, ``unexamined`` why nobody was to look at the guest from outside (empty: all was looked at).
     """
 
     nonce: str
@@ -33,6 +33,7 @@ class Evidence:
     refuted: Collection[Sighting] = ()
     log: str = ""
     tainted: int = 0
+    unexamined: str = ""
 
     def record(self) -> dict[str, Any]:
         """Give the JSON object of ``evidence.json``: all but console and log, which have files of their own."""

@@ -110,20 +110,34 @@ def _measured(evidence: Evidence) -> Verdict | None:
 
 def _met(evidence: Evidence, expectations: Sequence[Expectation], gap: Gap | None) -> Verdict:
     reasons = []
+    unjudged = None
     for expectation in expectations:
         outcome = holds(expectation, evidence.phases, evidence.exit or {})
         if outcome.met is None:
-            return Verdict("error", f"{expectation.text}: {outcome.text}")
+            unjudged = _unmeasured(evidence, f"{expectation.text}: {outcome.text}")
+            if unjudged.kind == "error":
+                return unjudged
+            continue
         if not outcome.met:
             return Verdict("fail", outcome.text)
         reasons.append(outcome.text)
+    if unjudged is not None:
+        return unjudged
     if gap is not None:
         outcomes = [holds(expectation, evidence.phases, evidence.exit or {}) for expectation in gap.expectations]
         unknown = next((outcome for outcome in outcomes if outcome.met is None), None)
         if unknown is not None:
-            return Verdict("error", f"{gap.where}: {unknown.text}")
+            return _unmeasured(evidence, f"{gap.where}: {unknown.text}")
         unmet = [outcome.text for outcome in outcomes if not outcome.met]
         if unmet:
             return Verdict("gap", f"{gap.reason} ({'; '.join(unmet)})")
         return Verdict("fail", f"gap closed, take it out of {gap.where}: {'; '.join(o.text for o in outcomes)}")
     return Verdict("pass", "; ".join(reasons)) if reasons else Verdict("done", "measured, nothing expected")
+
+
+def _unmeasured(evidence: Evidence, what: str) -> Verdict:
+    """A number that is missing is an error, save where nobody was to take it."""
+    if evidence.unexamined:
+        return Verdict("skip", f"{what} ({evidence.unexamined})")
+    why = next((phase["unexamined"] for phase in evidence.phases.values() if phase.get("unexamined")), "")
+    return Verdict("error", f"{what} ({why})" if why else what)

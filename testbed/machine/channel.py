@@ -52,7 +52,10 @@ def decode(buffer: bytearray) -> dict[str, Any] | None:
     if binascii.crc32(payload) != crc or buffer[stop] != 0x0A:
         raise GuestLost("data channel: frame with a wrong checksum")
     del buffer[: stop + 1]
-    message = json.loads(payload)
+    try:
+        message = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise GuestLost(f"data channel: frame that is no JSON: {payload[:80]!r}") from None
     if not isinstance(message, dict) or "type" not in message:
         raise GuestLost(f"data channel: frame without a type: {payload[:80]!r}")
     return message

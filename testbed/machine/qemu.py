@@ -25,7 +25,7 @@ class Launch:
     """What to boot and on what shape of machine.
 
     ``levels`` is 4 or 5 (page-table levels), ``folder`` keeps the logs, ``sockets`` is a folder with a path short
-    enough for ``sun_path`` (108 bytes).
+    enough for ``sun_path`` (108 bytes). ``shared_ram`` puts the guest's RAM into a memory file that others can map.
     """
 
     accel: str
@@ -38,6 +38,7 @@ class Launch:
     sockets: Path
     cmdline: tuple[str, ...] = ()
     paused: bool = True
+    shared_ram: bool = False
     interactive: bool = False
 
     @property
@@ -89,6 +90,9 @@ def qemu_argv(launch: Launch) -> list[str]:
     # -cpu max under TCG has LA57: without the flag a guest would run with 5 levels
     argv += ["-accel", launch.accel, "-cpu", f"{cpu},la57={la57}"]
     argv += ["-machine", "q35", "-smp", str(launch.vcpus), "-m", f"{launch.memory_bytes >> 20}M"]
+    if launch.shared_ram:
+        argv += ["-object", f"memory-backend-memfd,id=ram,size={launch.memory_bytes >> 20}M,share=on"]
+        argv += ["-machine", "memory-backend=ram"]
     argv += ["-kernel", str(launch.kernel), "-initrd", str(launch.initramfs)]
     argv += ["-append", kernel_command_line(launch)]
     if launch.interactive:

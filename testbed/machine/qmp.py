@@ -41,9 +41,10 @@ class Qmp:
         self._call(self._connect(sock), timeout_s)
 
     async def _connect(self, sock: socket.socket) -> None:
-        self._client = QMPClient("testbed")
-        await self._client.connect(sock)
-        self._listener = asyncio.create_task(self._listen(self._client))
+        client = QMPClient("testbed")
+        await client.connect(sock)
+        self._client = client
+        self._listener = asyncio.create_task(self._listen(client))
 
     async def _listen(self, client: QMPClient) -> None:
         async for event in client.events:

@@ -17,7 +17,7 @@ from pathlib import Path
 from testbed.errors import MeasureError
 from testbed.measure.pagemap import NOTHING, Ranges, Reader, by_entries, by_scan, scan_works, zeropage_frame
 
-__all__ = ["Process", "Survey", "needed_kb", "reader", "survey"]
+__all__ = ["Process", "Survey", "needed_kb", "reader", "resident_kb", "survey", "total_ram_kb"]
 
 PROC = Path("/proc")
 TABLE_KB = 4
@@ -93,7 +93,20 @@ def survey(pids: Sequence[int] | None, budget_s: float = 1.0, method: str = "aut
         elif pids is not None:
             raise MeasureError(f"process {pid} has no page tables of its own: a kernel thread, or about to end")
     found.sort(key=lambda process: process.waste_kb, reverse=True)
-    return Survey(tuple(found), unread, name, _field(PROC / "meminfo", "MemTotal"))
+    return Survey(tuple(found), unread, name, total_ram_kb())
+
+
+def total_ram_kb() -> int:
+    """RAM of this host in kB."""
+    return _field(PROC / "meminfo", "MemTotal")
+
+
+def resident_kb(pid: int) -> int:
+    """VmRSS of a process in kB; 0 where it is gone."""
+    try:
+        return _field(PROC / str(pid) / "status", "VmRSS")
+    except (OSError, StopIteration):
+        return 0
 
 
 def _problem(error: OSError) -> str:

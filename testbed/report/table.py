@@ -22,7 +22,8 @@ COLOURS = {
     "error": "magenta",
     "flake": "magenta",
 }
-HEADERS = ("scenario", "kernel", "start", "peak", "after", "had to stay", "left over", "verdict", "s")
+HEADERS = ("scenario", "kernel", "start", "peak", "after", "had to stay", "left over", "of it PTE", "verdict", "s")
+TABLE_KB = 4
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> Table:
@@ -58,7 +59,7 @@ def plain_rows(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """Give the same table as aligned plain text, a line a record."""
     rows = [HEADERS, *(_row(record) for record in records)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADERS))]
-    left = (0, 1, 7)
+    left = (0, 1, HEADERS.index("verdict"))
     return [
         "  ".join(
             text.ljust(width) if column in left else text.rjust(width)
@@ -92,9 +93,16 @@ def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
         *(_kb(phases.get(phase, {}).get("vmpte_kb")) for phase in ("start", "peak", "after")),
         _kb(after.get("needed_kb")),
         _kb(after.get("left_over_kb")),
+        _kb(_pte_kb(after)),
         record["verdict"],
         f"{record['wall_s']:.1f}",
     )
+
+
+def _pte_kb(phase: Mapping[str, Any]) -> int | None:
+    """PTE tables that nobody needs; what else is left over are the tables above them."""
+    tables: int | None = phase.get("left_over", {}).get("pte")
+    return None if tables is None else tables * TABLE_KB
 
 
 def _kb(value: int | None) -> str:

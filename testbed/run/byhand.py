@@ -20,7 +20,6 @@ __all__ = ["dry_lines", "shell_argv", "stored_cell"]
 
 # An interactive guest keeps no logs and has no sockets.
 NOWHERE = Path("/nonexistent")
-CANDIDATES = 8
 
 
 def dry_lines(root: Path, cells: Sequence[Cell], accel: Accel, progress: Progress) -> Iterator[str]:
@@ -53,7 +52,7 @@ def stored_cell(folder: RunFolder, part: str | None) -> HandLines:
 
     SpecError where that is none or more than one, where the cell was never started, or where an artefact is gone.
     """
-    name = _one_cell(folder, part)
+    name = folder.one_cell(part)
     path = folder.cell(name) / "by-hand.txt"
     if not path.is_file():
         raise SpecError(f"{name}: was not started in {folder.path}; go on with: ./tb run --resume {folder.path}")
@@ -69,16 +68,3 @@ def stored_cell(folder: RunFolder, part: str | None) -> HandLines:
                 f"{name}: {what} is gone ({artefact}); ./tb {build} makes it again from the sources the run had"
             )
     return lines
-
-
-def _one_cell(folder: RunFolder, part: str | None) -> str:
-    names: list[str] = folder.header().get("cells", [])
-    wanted = (part or "").replace("~", "/")  # as the cell's folder is named
-    found = [name for name in names if name == wanted] or [name for name in names if wanted in name]
-    if len(found) == 1 and part:
-        return found[0]
-    candidates = found or names
-    listed = ", ".join(candidates[:CANDIDATES])
-    more = f" and {len(candidates) - CANDIDATES} more" if len(candidates) > CANDIDATES else ""
-    problem = f"{part!r} means {len(found)} cells" if found else f"no cell has {part!r} in its name"
-    raise SpecError(f"{folder.path}: {problem if part else 'no cell was named'}; name one of: {listed}{more}")

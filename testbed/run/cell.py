@@ -17,7 +17,7 @@ from testbed.machine.machine import Machine
 from testbed.machine.qemu import Launch
 from testbed.machine.sockets import socket_folder
 from testbed.measure.symbols import Symbols
-from testbed.run.drive import Notes, drive
+from testbed.run.drive import NO_CENSUS, Notes, autopsy, drive
 from testbed.run.guard import Guard
 from testbed.run.handlines import hand_lines
 from testbed.run.launching import guest_launch, slowdown
@@ -38,6 +38,7 @@ class Job:
     accel: Accel
     run: str
     folder: Path
+    census: bool = True
 
     @property
     def slowdown(self) -> float:
@@ -74,13 +75,15 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
                 _drive(machine, guard, job, notes)
             except GuestHung as hung:
                 end = _hung(machine, guard, job, symbols, hung)
+                autopsy(machine, job.folder, notes)
             except GuestLost as lost:
                 end = _End(loss=str(lost), log=guard.log())
+                autopsy(machine, job.folder, notes)
             except (MachineError, MeasureError) as error:
                 # QEMU that did not come up or was killed, and numbers that can't be taken, say nothing of the kernel
                 end = _End(harness=str(error))
             console = machine.console_text
-    evidence = _evidence(job.cell, notes, guard, end, console)
+    evidence = _evidence(job, notes, guard, end, console)
     (job.folder / "evidence.json").write_text(json.dumps(evidence.record()) + "\n")
     if end.log:
         (job.folder / "dmesg.txt").write_text(end.log)
@@ -101,18 +104,18 @@ def _hung(machine: Machine, guard: Guard, job: Job, symbols: Symbols, hung: Gues
 
 def _drive(machine: Machine, guard: Guard, job: Job, notes: Notes) -> None:
     try:
-        drive(machine, guard, job.cell, job.kernel.vmlinux, job.folder, job.slowdown, notes)
+        drive(machine, guard, job.cell, job.kernel.vmlinux, job.folder, job.slowdown, notes, job.census)
     except (QmpLost, MeasureError):
         # a monitor or a memory that can't be read may be those of a guest that has just died
         machine.look_again()
         raise
 
 
-def _evidence(cell: Cell, notes: Notes, guard: Guard, end: _End, console: str) -> Evidence:
+def _evidence(job: Job, notes: Notes, guard: Guard, end: _End, console: str) -> Evidence:
     return Evidence(
         nonce=notes.nonce,
         console=console,
-        wanted=cell.scenario.phases,
+        wanted=job.cell.scenario.phases,
         exit=notes.exit,
         loss=end.loss,
         hung=end.hung,
@@ -122,6 +125,7 @@ def _evidence(cell: Cell, notes: Notes, guard: Guard, end: _End, console: str) -
         refuted=frozenset(guard.refuted),
         log=end.log,
         tainted=notes.tainted,
+        unexamined="" if job.census else NO_CENSUS,
     )
 
 

@@ -91,7 +91,7 @@ def conduct(
         "cells": [cell.name for cell in cells],
         "digests": {cell.name: cell.digest for cell in cells},
     }
-    return _run(RunFolder.create(out, header), cells, artefacts, accel, request.jobs, progress, finished)
+    return _run(RunFolder.create(out, header), cells, artefacts, accel, request, request.jobs, progress, finished)
 
 
 def go_on(
@@ -120,7 +120,7 @@ def go_on(
     artefacts = replace(artefacts, unavailable=unavailable)
     for line in reopened.take_up({**host_facts(), "argv": sys.argv, "accel": asdict(accel)}):
         tell(line)
-    return _run(folder, reopened.left, artefacts, accel, jobs or request.jobs, progress, finished)
+    return _run(folder, reopened.left, artefacts, accel, request, jobs or request.jobs, progress, finished)
 
 
 def _run(
@@ -128,13 +128,22 @@ def _run(
     cells: Sequence[Cell],
     artefacts: Artefacts,
     accel: Accel,
+    request: Request,
     at_once: int | None,
     progress: Progress,
     finished: Callable[[dict[str, Any]], None],
 ) -> Conducted:
     kernels, guests = artefacts.kernels, artefacts.guests
     jobs = [
-        Job(cell, kernels[cell.kernel.name], guests[cell.guest.name], accel, folder.id, folder.cell(cell.name))
+        Job(
+            cell=cell,
+            kernel=kernels[cell.kernel.name],
+            guest=guests[cell.guest.name],
+            accel=accel,
+            run=folder.id,
+            folder=folder.cell(cell.name),
+            census=request.census,
+        )
         for cell in cells
         if cell.kernel.name in kernels
     ]

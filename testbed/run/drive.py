@@ -2,6 +2,7 @@
 """A workload walked through its phases in a running guest, measured at each, watched for progress."""
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -9,26 +10,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from testbed.errors import GuestHung, MeasureError
+from testbed.errors import GuestHung, MeasureError, QmpLost
 from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine
 from testbed.measure.outside import Examiner
-from testbed.measure.sample import console_pattern, sample
+from testbed.measure.sample import census_record, console_pattern, sample
 from testbed.run.guard import Guard
 from testbed.run.launching import BOOT_S, SILENCE_S
 from testbed.run.plan import Cell
+from testbed.store.folder import census_path
 
-__all__ = ["Notes", "drive"]
+__all__ = ["DEATH", "NO_CENSUS", "Notes", "autopsy", "drive"]
 
 SETTLE_S = 2.0
 CONSOLE_S = 5.0
 # An agent that was heard so lately, on KVM, is alive: its heart beats every second.
 LIVE_S = 3.0
+NO_CENSUS = "--no-census: the guest's memory is not read from outside"
+# What stands in the place of a phase when the guest died.
+DEATH = "death"
 
 
 @dataclass
 class Notes:
-    """What is learnt while a cell runs; ``heard`` is when the agent's last message came (``time.monotonic``)."""
+    """What is learnt while a cell runs; ``heard`` is when the agent's last message came (``time.monotonic``).
+
+    ``examiner`` sees the guest from outside; None where that can't be, or is not wanted. ``pid`` is the workload's.
+    """
 
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
     phases: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -38,10 +46,23 @@ class Notes:
     start_s: float | None = None
     tainted: int = 0
     heard: float = 0.0
+    examiner: Examiner | None = None
+    pid: int | None = None
 
 
-def drive(machine: Machine, guard: Guard, cell: Cell, vmlinux: Path, folder: Path, slow: float, notes: Notes) -> None:
+def drive(
+    machine: Machine,
+    guard: Guard,
+    cell: Cell,
+    vmlinux: Path,
+    folder: Path,
+    slow: float,
+    notes: Notes,
+    census: bool = True,
+) -> None:
     """Boot the guest and run the workload; what is learnt goes to ``notes``, every message to ``samples.jsonl``.
+
+    Without ``census`` the guest's memory is not read from outside.
 
     Raises MachineError when the guest dies or makes no progress, MeasureError when it cannot be measured.
     """
@@ -53,9 +74,6 @@ def drive(machine: Machine, guard: Guard, cell: Cell, vmlinux: Path, folder: Pat
         raise MeasureError(f"{wrong}; use --accel tcg")
     notes.start_s = round(time.monotonic() - began, 3)
     notes.tainted, notes.heard = hello["tainted"], time.monotonic()
-    examiner = _examiner(machine, vmlinux)
-    if isinstance(examiner, Examiner):
-        guard.witness = examiner
     scenario = cell.scenario
     machine.send(
         ("cmd", "run"),
@@ -67,12 +85,17 @@ def drive(machine: Machine, guard: Guard, cell: Cell, vmlinux: Path, folder: Pat
         ("settle_ms", str(int(SETTLE_S * 1000 * slow))),
     )
     deadline = Deadline.after(scenario.deadline_s, slow)
+    # the workload is on its way to its first phase meanwhile
+    unexamined = _attach(machine, guard, vmlinux, notes) if census else NO_CENSUS
     with (folder / "samples.jsonl").open("w") as samples, (folder / "output.log").open("w") as output:
         while notes.exit is None:
             message = _next(machine, deadline, slow, notes)
             samples.write(json.dumps(message) + "\n")
             if message["type"] == "phase":
-                notes.phases[message["phase"]] = _measure(machine, examiner, message, notes.nonce, slow)
+                try:
+                    notes.phases[message["phase"]] = _measure(machine, message, folder, slow, notes, unexamined)
+                except (LookupError, TypeError, ValueError) as error:
+                    raise MeasureError(f"the agent's message is not what it should be: {error!r}") from error
                 machine.send(("cmd", "continue"))
             else:
                 _take(message, output, notes)
@@ -127,27 +150,44 @@ def _take(message: Mapping[str, Any], output: IO[str], notes: Notes) -> None:
             raise MeasureError(f"the guest's agent: {message['what']}")
 
 
-def _examiner(machine: Machine, vmlinux: Path) -> Examiner | str:
-    """Attach drgn, or say why this host does not let it."""
+def _attach(machine: Machine, guard: Guard, vmlinux: Path, notes: Notes) -> str:
+    """Attach drgn; give the reason where this host does not let it."""
     try:
-        return Examiner(machine.launch.examine_socket, vmlinux)
+        notes.examiner = guard.witness = Examiner(machine.launch.examine_socket, vmlinux)
     except MeasureError as error:
         return str(error)
+    return ""
 
 
 def _measure(
-    machine: Machine, examiner: Examiner | str, message: Mapping[str, Any], nonce: str, slow: float
+    machine: Machine, message: Mapping[str, Any], folder: Path, slow: float, notes: Notes, unexamined: str
 ) -> dict[str, Any]:
     """Read all channels of a phase; the workload waits, the vCPUs stand still for the view from outside."""
-    line = machine.expect_console(console_pattern(nonce, message["phase"]), Deadline.after(CONSOLE_S, slow))
-    if isinstance(examiner, str):
-        record = sample(message["counters"], line, None, None, unexamined=examiner)
-    else:
+    phase, notes.pid = message["phase"], int(message["pid"])
+    if not re.fullmatch(r"[\w-]{1,64}", phase):
+        raise MeasureError(f"the guest names a phase {phase!r}; it is to be part of a file's name")
+    line = machine.expect_console(console_pattern(notes.nonce, phase), Deadline.after(CONSOLE_S, slow))
+    census = None
+    if notes.examiner is not None and machine.pid is not None:
         machine.pause()
         try:
-            outside_kb = examiner.pagetable_kb()
-            tables = examiner.tables(int(message["pid"]))
+            census = notes.examiner.census(machine.pid, machine.qmp.execute)
         finally:
             machine.resume()
-        record = sample(message["counters"], line, outside_kb, tables)
+        census.save(census_path(folder, phase))
+    record = sample(message["counters"], line, census, notes.pid, unexamined)
     return {**record, "settled": message["settled"], "settle_ms": message["settle_ms"]}
+
+
+def autopsy(machine: Machine, folder: Path, notes: Notes) -> None:
+    """Take the census of a guest that is dead or stands still, as phase ``death``; say why where that can't be."""
+    if notes.examiner is None or machine.pid is None:
+        return
+    try:
+        machine.qmp.execute("stop")
+        census = notes.examiner.census(machine.pid, machine.qmp.execute)
+    except (MeasureError, QmpLost) as error:
+        notes.phases[DEATH] = {"unexamined": str(error)}
+        return
+    census.save(census_path(folder, DEATH))
+    notes.phases[DEATH] = census_record(census, notes.pid)

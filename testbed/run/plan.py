@@ -41,6 +41,7 @@ class Request:
     accel: str = "auto"
     require_kvm: bool = False
     jobs: int | None = None
+    census: bool = True
 
     def stored(self) -> dict[str, Any]:
         """Give the JSON form, without the checkout: a run is gone on with in any checkout that plans the same."""

@@ -19,12 +19,13 @@ def near(word: str, known: Iterable[str]) -> str | None:
     return by_end[close[0]] if close else None
 
 
-def unknown(what: str, word: str, known: Iterable[str]) -> str:
-    """Say that ``word`` is no known ``what``, and which ones there are."""
+def unknown(what: str, word: str, known: Iterable[str], shown: Iterable[str] | None = None) -> str:
+    """Say that ``word`` is no known ``what``, and which ones there are: ``shown`` in place of a list too long."""
     words = sorted(known)
     meant = near(word, words)
     guess = f"did you mean {meant!r}? " if meant else ""
-    return f"unknown {what} {word!r}; {guess}known: {', '.join(words) or 'none yet'}"
+    listed = words if shown is None else sorted(shown)
+    return f"unknown {what} {word!r}; {guess}known: {', '.join(listed) or 'none yet'}"
 
 
 def describe(value: object) -> str:

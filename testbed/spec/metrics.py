@@ -8,7 +8,13 @@ from testbed.spec.hints import unknown
 __all__ = ["EXIT_STATUS", "METRICS", "check_metric", "split_metric"]
 
 EXIT_STATUS = "exit.status"
-METRICS = (
+LEVELS = ("pte", "pmd", "pud", "p4d")
+CENSUS = ("tables", "empty", "zero", "file", "needed", "deposit", "bad")
+ENTRIES = (
+    *("zero", "anon", "file_clean", "file_dirty", "shmem", "swap", "migration", "marker", "device", "bad"),
+    *(f"huge_{kind}" for kind in ("zero", "zero_held", "anon", "file", "hugetlb", "migration", "device")),
+)
+PLAIN = (
     "pagetables_kb",
     "secpagetables_kb",
     "vmpte_kb",
@@ -18,10 +24,21 @@ METRICS = (
     "nr_page_table_pages",
     "needed",
     "needed_kb",
-    *(f"needed_levels.{level}" for level in ("pte", "pmd", "pud")),
-    *(f"tables.{level}" for level in ("pte", "pmd", "pud", "p4d")),
-    *(f"left_over.{level}" for level in ("pte", "pmd", "pud", "p4d")),
     "left_over_kb",
+    "left_over_file",
+)
+METRICS = (
+    *PLAIN,
+    *(f"{name}.{level}" for name in ("needed_levels", "tables", "left_over") for level in LEVELS),
+    *(f"census.{level}.{name}" for level in LEVELS for name in CENSUS),
+    *(f"entries.{kind}" for kind in ENTRIES),
+)
+# The same for a person to read.
+SHOWN = (
+    *PLAIN,
+    *(f"{name}.{{{','.join(LEVELS)}}}" for name in ("needed_levels", "tables", "left_over")),
+    f"census.LEVEL.{{{','.join(CENSUS)}}}",
+    f"entries.{{{','.join(ENTRIES)}}}",
 )
 
 
@@ -40,4 +57,4 @@ def check_metric(metric: str, phases: Collection[str]) -> None:
     elif phase not in phases:
         raise ValueError(f"phase {phase!r} of {metric!r} is not in phases: {', '.join(phases)}")
     elif name not in METRICS:
-        raise ValueError(unknown("metric", name, METRICS))
+        raise ValueError(unknown("metric", name, METRICS, SHOWN))

@@ -16,9 +16,16 @@ from typing import Any
 from testbed.errors import SpecError
 from testbed.store.durable import append_line, cut_torn_line, hold, sync_folder, whole_lines, write_whole
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "census_path"]
 
 RUN, RESULTS, ATTEMPTED, LOCK = "run.json", "results.jsonl", ".attempted", ".lock"
+# As many cells are named to one who named none.
+CANDIDATES = 8
+
+
+def census_path(cell: Path, phase: str) -> Path:
+    """Where the folder of a cell keeps every page table of a phase."""
+    return cell / f"census-{phase}.npz"
 
 
 class RunFolder:
@@ -97,6 +104,19 @@ class RunFolder:
     def cell(self, name: str) -> Path:
         """Give the folder of cell ``name`` (slashes become a flat name); it is there once the cell was attempted."""
         return self.path / "cells" / name.replace("/", "~")
+
+    def one_cell(self, part: str | None) -> str:
+        """Give the cell that ``part`` of a name means; SpecError where that is none or more than one."""
+        names: list[str] = self.header().get("cells", [])
+        wanted = (part or "").replace("~", "/")  # as the cell's folder is named
+        found = [name for name in names if name == wanted] or [name for name in names if wanted in name]
+        if len(found) == 1 and part:
+            return found[0]
+        candidates = found or names
+        listed = ", ".join(candidates[:CANDIDATES])
+        more = f" and {len(candidates) - CANDIDATES} more" if len(candidates) > CANDIDATES else ""
+        problem = f"{part!r} means {len(found)} cells" if found else f"no cell has {part!r} in its name"
+        raise SpecError(f"{self.path}: {problem if part else 'no cell was named'}; name one of: {listed}{more}")
 
     def attempt(self, name: str) -> Path:
         """Note that cell ``name`` starts now, and make its folder."""

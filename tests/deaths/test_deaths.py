@@ -36,8 +36,22 @@ def check(kind: Kind, death: Death) -> None:
     if kind.expect == "crash" and kind.says is not None:
         assert death.told_s is not None, f"the console never said {kind.says}"
         assert death.told_s <= TOLD_S, death.record["reason"]
+    check_census(death.record)
     if kind.expect == "hang":
         assert death.record["wall_s"] <= SILENCE_S * slowdown(accel(), kind.kernel) + ASKED_S
+
+
+def check_census(record: dict) -> None:
+    """A guest whose memory is still there is counted once more, and nothing has got lost: workload, init, kernel."""
+    phases = record["phases"]
+    if "start" not in phases or record["verdict"] not in ("crash", "hang"):
+        return
+    death, start = phases["death"], phases["start"]
+    assert death.get("census"), death
+    for level in ("pte", "pmd", "pud"):
+        assert death["census"][level]["tables"] + death["system"][level]["tables"] >= start["system"][level]["tables"]
+        assert death["census"][level]["bad"] == death["system"][level]["bad"] == 0
+    assert death["system"]["kernel"] >= start["system"]["kernel"]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.name in QUICK], ids=lambda kind: kind.name)

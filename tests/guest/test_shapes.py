@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The generator of page tables: its own books are proved in real guests, kernel by kernel."""
+"""The generator of page tables in real guests: its books are proved by the guest, and the census agrees with them."""
+
+from pathlib import Path
 
 import pytest
 from conftest import tb
+from oracle import quarrels
 
 KERNELS = ["vanilla-6.12", "ptreclaim-6.12"]
 SEEDS = [1, 2, 3]
+NIGHT_SEEDS = 200
+NIGHT_KERNELS = [*KERNELS, "mainline-7.3"]
+AT_ONCE = 50
 PAGE_KB = 4
 #: Whatever is in the books of one seed or another.
 KINDS = [
@@ -21,13 +27,21 @@ KINDS = [
 ]
 
 
-def run(folder, guest, seeds):
+def run(folder, guest, seeds, kernels=KERNELS):
     matrix = folder / "shapes.yaml"
     cells = "".join(f"  - stress/shapes: {{seed: {seed}}}\n" for seed in seeds)
-    matrix.write_text(f"kernels: [{', '.join(KERNELS)}]\nscenarios:\n{cells}")
+    matrix.write_text(f"kernels: [{', '.join(kernels)}]\nscenarios:\n{cells}")
     done = tb("run", matrix, "--guest", guest, "--json", "--out", folder / "runs")
     assert done.code == 0, done.stderr
+    for record in done.records:
+        record["folder"] = folder / "runs" / record["run"] / "cells" / record["cell"].replace("/", "~")
     return done.records
+
+
+def disputed(records) -> dict[str, dict]:
+    """Where census and books differ, by cell."""
+    found = {record["cell"]: quarrels(record, Path(record["folder"]) / "census-peak.npz") for record in records}
+    return {cell: numbers for cell, numbers in found.items() if numbers}
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +106,18 @@ def test_probes_tell_apart_who_frees_emptied_tables(records):
         values = record["values"]
         freed = record["kernel"]["name"].startswith("ptreclaim")
         assert (values["frees_whole"], values["frees_pieces"]) == (freed, freed), record["cell"]
+
+
+def test_census_equals_the_books_class_by_class_and_kind_by_kind(records):
+    assert disputed(records) == {}
+    assert all(phase["agree"] for record in records for phase in record["phases"].values())
+
+
+@pytest.mark.night
+@pytest.mark.parametrize("guest", ["minimal", "minimal-la57"])
+@pytest.mark.parametrize("kernel", NIGHT_KERNELS)
+@pytest.mark.parametrize("first", range(1, NIGHT_SEEDS, AT_ONCE))
+def test_census_equals_the_books_of_two_hundred_seeds(tmp_path, kernel, guest, first):
+    records = run(tmp_path, guest, range(first, first + AT_ONCE), [kernel])
+    assert len(records) == AT_ONCE
+    assert disputed(records) == {}

@@ -147,3 +147,25 @@ def test_gap_that_is_closed_is_noticed():
     phases = {**evidence().phases, "after": {"vmpte_kb": 44, "agree": True}}
     verdict = judge(evidence(phases=phases), [], GAP)
     assert (verdict.kind, verdict.reason.startswith("gap closed, take it out of scenario.yaml:12")) == ("fail", True)
+
+
+LEFT_OVER = "after.left_over.pte <= 16"
+NO_CENSUS = "--no-census: nobody looked"
+
+
+def test_number_that_nobody_was_to_measure_is_skipped_and_says_why():
+    verdict = judge(evidence(unexamined=NO_CENSUS), [expectation(LEFT_OVER)], None)
+    assert verdict.kind == "skip"
+    assert verdict.reason == f"{LEFT_OVER}: after.left_over.pte was not measured ({NO_CENSUS})"
+
+
+def test_what_was_measured_is_judged_also_where_a_number_was_not_to_be_taken():
+    unmet = expectation("after.vmpte_kb <= 99")
+    for expectations in ([unmet, expectation(LEFT_OVER)], [expectation(LEFT_OVER), unmet]):
+        assert judge(evidence(unexamined=NO_CENSUS), expectations, None).kind == "fail"
+
+
+def test_gap_whose_number_nobody_was_to_measure_is_no_closed_gap():
+    gap = Gap(expectations=(expectation(LEFT_OVER),), reason="not yet", where="scenario.yaml:12")
+    assert judge(evidence(unexamined=NO_CENSUS), [], gap).kind == "skip"
+    assert judge(evidence(), [], gap).kind == "error"

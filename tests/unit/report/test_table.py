@@ -6,7 +6,7 @@ from testbed.report.table import plain_rows, summary, table
 
 def record(kernel: str, verdict: str, after: int) -> dict:
     phases = {"start": {"vmpte_kb": 40}, "peak": {"vmpte_kb": 131364}, "after": {"vmpte_kb": after, "needed_kb": 44}}
-    phases["after"]["left_over_kb"] = after - 44
+    phases["after"] |= {"left_over_kb": after - 44, "left_over": {"pte": (after - 52) // 4, "pmd": 2}}
     return {
         "cell": f"{kernel}/minimal/benign/x#1",
         "kernel": {"name": kernel, "release": "6.12.1", "patchset_hash": None, "config_hash": "c0ffee"},
@@ -24,7 +24,8 @@ RECORDS = [record("vanilla-6.12", "pass", 131364), record("ptreclaim-6.12", "fai
 
 def test_plain_rows_stand_in_columns():
     header, first, second = plain_rows(RECORDS)
-    assert first.split() == ["benign/x", "vanilla-6.12", "40", "131,364", "131,364", "44", "131,320", "pass", "3.1"]
+    sizes = ["40", "131,364", "131,364", "44", "131,320", "131,312"]
+    assert first.split() == ["benign/x", "vanilla-6.12", *sizes, "pass", "3.1"]
     assert header.index("kernel") == first.index("vanilla") == second.index("ptreclaim")
 
 
@@ -36,7 +37,7 @@ def test_terminal_table_names_a_scenario_once():
 
 def test_cell_that_died_early_still_has_a_row():
     dead = {**RECORDS[0], "phases": {}, "verdict": "crash"}
-    assert plain_rows([dead])[1].split()[2:7] == ["-"] * 5
+    assert plain_rows([dead])[1].split()[2:8] == ["-"] * 6
 
 
 def test_summary_counts_and_names_what_failed_and_why_it_was_slow():
