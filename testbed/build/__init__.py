@@ -4,7 +4,7 @@
 from testbed.build.cache import cache_root
 from testbed.build.checkout import Exported, checkout_kernel, export_series
 from testbed.build.guest import GuestImage, build_guest, guest_path
-from testbed.build.kernel import KernelImage, build_kernel, kernel_patchset_hash, kernel_path
+from testbed.build.kernel import KernelImage, build_kernel, kernel_patchset_hash, kernel_path, vmlinux_by_build_id
 from testbed.build.progress import Progress, silent
 from testbed.build.proof import proof_image
 from testbed.build.series import patchset_hash
@@ -29,4 +29,5 @@ __all__ = [
     "proof_image",
     "silent",
     "verify_kernel",
+    "vmlinux_by_build_id",
 ]

@@ -17,7 +17,7 @@ from testbed.build.recipe import Recipe, build_environment, make_argv, make_reci
 from testbed.build.series import patchset_hash, read_series
 from testbed.spec import KernelSpec
 
-__all__ = ["KernelImage", "build_kernel", "build_recipe", "kernel_patchset_hash", "kernel_path"]
+__all__ = ["KernelImage", "build_kernel", "build_recipe", "kernel_patchset_hash", "kernel_path", "vmlinux_by_build_id"]
 
 _COMPILED = re.compile(r"^  (?:HOST)?(?:CC|AS) ")
 
@@ -140,6 +140,14 @@ def _read(name: str, entry: Path, cached: bool) -> KernelImage:
         source_version=facts["source_version"],
         cached=cached,
     )
+
+
+def vmlinux_by_build_id(build_id: str) -> Path | None:
+    """The vmlinux of a cached kernel, whatever its name was; None where no kernel of ours is that build."""
+    for facts in sorted((cache.cache_root() / "kernel").glob("*/kernel.json")):
+        if json.loads(facts.read_text())["build_id"] == build_id:
+            return facts.with_name("vmlinux")
+    return None
 
 
 def _sum(path: Path) -> str:

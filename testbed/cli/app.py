@@ -3,7 +3,7 @@
 
 import typer
 
-from testbed.cli import doctor, guest, kernel, run, scenario, shell, survey, test
+from testbed.cli import bench, census, doctor, guest, kernel, run, scenario, shell, survey, test
 
 __all__ = ["app"]
 
@@ -19,8 +19,10 @@ app.command(name="run")(run.run)
 app.command(name="report")(run.report)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="shell")(shell.shell)
+app.command(name="census")(census.census)
 app.command(name="survey")(survey.survey)
 app.command(name="test")(test.test)
+app.add_typer(bench.app, name="bench", help="Measure the project's own speed.")
 app.add_typer(kernel.app, name="kernel", help="List, build, verify, check out and export kernels.")
 app.add_typer(guest.app, name="guest", help="List and build guest images.")
 app.add_typer(scenario.app, name="scenario", help="List, show and check scenarios, or start a new one.")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 __all__ = ["emit", "fail", "reader_may_be_gone", "rows", "say"]
@@ -59,5 +60,5 @@ def rows(headers: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
         return
     view = Table(*headers, pad_edge=False)
     for line in lines:
-        view.add_row(*line)
+        view.add_row(*map(escape, line))
     Console().print(view)

@@ -9,6 +9,7 @@ import typer
 
 from testbed.cli.output import emit, rows, say
 from testbed.errors import MeasureError, SpecError
+from testbed.measure.exact import exact_survey
 from testbed.measure.survey import Process, Survey
 from testbed.measure.survey import survey as look
 
@@ -20,12 +21,16 @@ HEADERS = ("pid", "process", "VmPTE kB", "needed", "±", "wasted", "VmRSS")
 def survey(
     pids: Annotated[list[int] | None, typer.Argument(metavar="[PID…]", help="Processes; default: all.")] = None,
     budget: Annotated[float, typer.Option(min=0.01, help="Seconds for each process; a larger one is sampled.")] = 1.0,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="Read the kernel's own memory by its debug info (root); no budget, no sample."),
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="JSON.")] = False,
 ) -> None:
     """Show how much of this very host's page-table memory nobody needs, most waste first; it only reads."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     try:
-        found = look(pids or None, budget)
+        found = exact_survey(pids or None) if exact else look(pids or None, budget)
     except MeasureError as error:
         # nothing was started
         raise SpecError(str(error)) from error

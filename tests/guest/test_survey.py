@@ -5,7 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from conftest import report
+import pytest
+from conftest import report, tb
 
 from testbed.build import apt
 from testbed.measure.survey import survey
@@ -58,3 +59,11 @@ def test_jemalloc_program_that_has_freed_nearly_all_tops_the_list(tmp_path):
     assert abs(first.vmpte_kb - own) <= 0.05 * own
     # twenty objects live on, each in a 2 MiB of its own, beside the program, its stack and its libraries
     assert 20 * 4 <= first.needed_kb <= 0.05 * own
+
+
+def test_exact_survey_of_a_host_without_debug_info_is_one_line_and_exit_2():
+    done = tb("survey", "--exact", "--json")
+    if done.code == 0:
+        pytest.skip("this host has its kernel's debug info, and was surveyed")
+    assert (done.code, len(done.stderr.splitlines())) == (2, 1)
+    assert "--exact" in done.stderr
