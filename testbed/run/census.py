@@ -7,7 +7,7 @@ import stat
 import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,8 @@ def _read_stopped(path: Path, vmlinux: Path | None, pid: int, blocks: tuple[Bloc
         except (OSError, ValueError, RuntimeError) as error:
             raise MeasureError(f"{path}: drgn can't examine this guest: {error}") from error
         finally:
-            sock.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # QEMU may be gone
+                sock.shutdown(socket.SHUT_RDWR)
 
 
 def census_of_dump(path: Path, vmlinux: Path | None) -> Census:

@@ -3,6 +3,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +90,12 @@ class Census:
         ``deposit`` counts what is within the classes already; ``bad`` counts entries that lead to no table.
         """
         which = self._which(spaces)
-        by_class = self.by_class()
-        deposits = np.bincount(self.tables.space[self.tables.deposit], minlength=len(self.spaces))
         found: dict[str, dict[str, int]] = {}
         for number, level in enumerate(LEVELS, start=1):
-            here = by_class[which, number].sum(axis=0)
+            here = self._by_class[which, number].sum(axis=0)
             found[level] = {"tables": int(here.sum())}
             found[level] |= {name: int(count) for name, count in zip(CLASSES, here, strict=True)}
-            found[level]["deposit"] = int(deposits[which].sum()) if number == 1 else 0
+            found[level]["deposit"] = int(self._deposits[which].sum()) if number == 1 else 0
             found[level]["bad"] = int(self.bad[which, number].sum())
         return found
 
@@ -109,15 +108,21 @@ class Census:
         counted = {kind: count for kind, count in small if kind != NEVER_LISTED}
         return counted | {f"huge_{kind}": count for kind, count in zip(HUGE_KINDS, large, strict=True)}
 
-    def by_class(self) -> NDArray[np.int64]:
+    @cached_property
+    def _by_class(self) -> NDArray[np.int64]:
         """Tables by owner, level (0 is unused) and class."""
         shape = (len(self.spaces), len(LEVELS) + 1, len(CLASSES))
         flat = np.ravel_multi_index((self.tables.space, self.tables.level, self.tables.kind), shape)
         return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
 
+    @cached_property
+    def _deposits(self) -> NDArray[np.int64]:
+        """Deposited tables by owner."""
+        return np.bincount(self.tables.space[self.tables.deposit], minlength=len(self.spaces))
+
     def owned(self) -> NDArray[np.int64]:
         """How many tables ``mm->pgtables_bytes`` of each owner should count, by the walk."""
-        walked: NDArray[np.int64] = self.by_class()[:, 1 : ACCOUNTED + 1].sum(axis=(1, 2))
+        walked: NDArray[np.int64] = self._by_class[:, 1 : ACCOUNTED + 1].sum(axis=(1, 2))
         return walked + self.shared
 
     def of_cgroup(self, cgroup: int) -> tuple[int, ...]:

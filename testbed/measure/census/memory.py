@@ -7,10 +7,11 @@ All ways give the same bytes; they differ in speed. A way's ``blocks`` say which
 import ctypes
 import mmap
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 from drgn import FaultError, Program
@@ -35,40 +36,20 @@ class Block:
     at: int
 
 
-class Memory(Protocol):
-    """Physical memory of a guest."""
+class Memory(ABC):
+    """Physical memory of a guest, found by binary search among its blocks; ``end`` is the first address behind it."""
 
-    way: str
-
-    @property
-    def end(self) -> int:
-        """First address behind all RAM."""
-
-    def inside(self, addresses: U64, size: int) -> NDArray[np.bool_]:
-        """Tell which of the pieces of ``size`` bytes are wholly RAM."""
-
-    def gather(self, addresses: U64, size: int, into: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-        """Read ``size`` bytes at each address: an array of shape (addresses, size). All must be inside.
-
-        ``into`` is room that may be used for it, of that many bytes in each row and at least as many rows: fresh
-        memory costs more than the copy. Raises MeasureError where the host lets nothing be read.
-        """
-
-
-class _Blocks:
-    """Where physical addresses are found, by binary search."""
+    way: ClassVar[str]
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         ordered = list(_apart(blocks))
         self._start = np.array([block.start for block in ordered], dtype=np.uint64)
         self._size = np.array([block.size for block in ordered], dtype=np.uint64)
-        self._at = np.array([block.at for block in ordered], dtype=np.uint64)
+        self._place = np.array([block.at for block in ordered], dtype=np.uint64)
         self.end = max((block.start + block.size for block in ordered), default=0)
 
-    def _index(self, addresses: U64) -> NDArray[np.intp]:
-        return np.maximum(np.searchsorted(self._start, addresses, side="right").astype(np.intp) - 1, 0)
-
     def inside(self, addresses: U64, size: int) -> NDArray[np.bool_]:
+        """Tell which of the pieces of ``size`` bytes are wholly RAM."""
         if not len(self._start):
             return np.zeros(len(addresses), dtype=np.bool_)
         index = self._index(addresses)
@@ -76,12 +57,23 @@ class _Blocks:
         offset = addresses - self._start[index]
         return (offset < self._size[index]) & (self._size[index] - offset >= np.uint64(size))
 
-    def at(self, addresses: U64) -> U64:
+    @abstractmethod
+    def gather(self, addresses: U64, size: int, into: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        """Read ``size`` bytes at each address: an array of shape (addresses, size). All must be inside.
+
+        ``into`` is room that may be used for it, of that many bytes in each row and at least as many rows: fresh
+        memory costs more than the copy. Raises MeasureError where the host lets nothing be read.
+        """
+
+    def _at(self, addresses: U64) -> U64:
         """Give where each address lies."""
         if not len(self._start):
             return addresses
         index = self._index(addresses)
-        return addresses - self._start[index] + self._at[index]
+        return addresses - self._start[index] + self._place[index]
+
+    def _index(self, addresses: U64) -> NDArray[np.intp]:
+        return np.maximum(np.searchsorted(self._start, addresses, side="right").astype(np.intp) - 1, 0)
 
 
 def _apart(blocks: Sequence[Block]) -> Iterator[Block]:
@@ -94,32 +86,24 @@ def _apart(blocks: Sequence[Block]) -> Iterator[Block]:
             end = block.start + block.size
 
 
-class QemuMemory:
+class QemuMemory(Memory):
     """RAM of a running QEMU, copied out of its address space by ``process_vm_readv`` (needs ptrace rights on it)."""
 
+    way = "process_vm_readv"
+
     def __init__(self, pid: int, blocks: Sequence[Block]) -> None:
-        self.way = "process_vm_readv"
+        super().__init__(blocks)
         self._pid = pid
-        self._blocks = _Blocks(blocks)
         call = ctypes.CDLL(None, use_errno=True).process_vm_readv
         word = ctypes.c_ulong
         call.argtypes = [ctypes.c_int, ctypes.c_void_p, word, ctypes.c_void_p, word, word]
         call.restype = ctypes.c_ssize_t
         self._call = call
 
-    @property
-    def end(self) -> int:
-        """First address behind all RAM."""
-        return self._blocks.end
-
-    def inside(self, addresses: U64, size: int) -> NDArray[np.bool_]:
-        """Tell which pieces are wholly RAM."""
-        return self._blocks.inside(addresses, size)
-
     def gather(self, addresses: U64, size: int, into: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """Read ``size`` bytes at each address; MeasureError where that fails."""
         out = np.empty((len(addresses), size), dtype=np.uint8) if into is None else into[: len(addresses)]
-        at = self._blocks.at(addresses)
+        at = self._at(addresses)
         # neighbours are read as one piece
         first = np.flatnonzero(np.diff(at, prepend=np.uint64(0)) != size)
         if len(at) and (not len(first) or first[0] != 0):
@@ -142,32 +126,23 @@ class QemuMemory:
         return want
 
 
-class FileMemory:
+class FileMemory(Memory):
     """RAM in a file: a guest's shared memory file, or an uncompressed ELF dump. Mapped, never read as a whole."""
 
+    way = "mmap"
+
     def __init__(self, path: Path, blocks: Sequence[Block]) -> None:
-        self.way = "mmap"
         try:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise MeasureError(f"{path}: {error}") from error
         self._bytes = np.frombuffer(self._map, dtype=np.uint8)
-        self._pages: dict[int, NDArray[np.uint8]] = {}
-        self._blocks = _Blocks([block for block in blocks if block.at + block.size <= len(self._bytes)])
-
-    @property
-    def end(self) -> int:
-        """First address behind all RAM."""
-        return self._blocks.end
-
-    def inside(self, addresses: U64, size: int) -> NDArray[np.bool_]:
-        """Tell which pieces are wholly RAM."""
-        return self._blocks.inside(addresses, size)
+        super().__init__([block for block in blocks if block.at + block.size <= len(self._bytes)])
 
     def gather(self, addresses: U64, size: int, into: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """Read ``size`` bytes at each address; MeasureError where that fails."""
-        at = self._blocks.at(addresses)
+        at = self._at(addresses)
         if not len(at):
             return np.empty((0, size), dtype=np.uint8)
         # pieces that lie in step are rows of one array, taken at once
@@ -181,22 +156,14 @@ class FileMemory:
         return np.stack([self._bytes[int(begin) : int(begin) + size] for begin in at])
 
 
-class DrgnMemory:
+class DrgnMemory(Memory):
     """RAM through drgn, a read a piece: slow, and allowed where nothing else is."""
 
+    way = "drgn"
+
     def __init__(self, prog: Program, blocks: Sequence[Block]) -> None:
-        self.way = "drgn"
+        super().__init__(blocks)
         self._prog = prog
-        self._blocks = _Blocks(blocks)
-
-    @property
-    def end(self) -> int:
-        """First address behind all RAM."""
-        return self._blocks.end
-
-    def inside(self, addresses: U64, size: int) -> NDArray[np.bool_]:
-        """Tell which pieces are wholly RAM."""
-        return self._blocks.inside(addresses, size)
 
     def gather(self, addresses: U64, size: int, into: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """Read ``size`` bytes at each address; MeasureError where that fails."""
