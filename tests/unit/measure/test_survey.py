@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Page tables of processes that the tests start, looked at as a user would look at those of a server."""
 
+import ctypes
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from testbed.errors import MeasureError
 from testbed.measure.pagemap import Ranges, scan_works
 from testbed.measure.survey import Process, needed_kb, survey
 
+ADDR_NO_RANDOMIZE = 0x0040000
 METHODS = ["scan", "entries"] if scan_works() else ["entries"]
 
 PREPARE = """
@@ -54,10 +56,16 @@ ready()
 """
 
 
+def at_fixed_addresses() -> None:
+    """For a child: where its heap, stack and libraries happen to lie is worth some tables (personality(2))."""
+    ctypes.CDLL(None).personality(ADDR_NO_RANDOMIZE)
+
+
 @contextmanager
 def process(program: str) -> Iterator[int]:
     """Run a Python program until it is ready, and end it."""
-    with subprocess.Popen([sys.executable, "-c", PREPARE + program], stdout=subprocess.PIPE, text=True) as child:
+    argv = [sys.executable, "-c", PREPARE + program]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, preexec_fn=at_fixed_addresses) as child:
         try:
             assert child.stdout
             assert child.stdout.readline() == "ready\n"
