@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from testbed.errors import SpecError
-from testbed.measure.census import LEVELS
+from testbed.measure.census import LEVELS, by_class
 from testbed.run.census import TABLE_KB, largest_first, process_view
 from testbed.store.folder import RunFolder, census_path
 
@@ -54,8 +54,7 @@ def _processes(path: Path) -> list[dict[str, Any]]:
             mm, level, kind, deposit = kept["mm"], kept["level"], kept["class"], kept["deposit"]
     except (OSError, ValueError, LookupError, BadZipFile) as error:
         raise SpecError(f"{path}: no census can be read there: {error}") from error
-    shape = (len(names), len(LEVELS) + 1, len(classes))
-    counts = np.bincount(np.ravel_multi_index((mm, level, kind), shape), minlength=int(np.prod(shape))).reshape(shape)
+    counts = by_class(mm, level, kind, len(names))
     deposits = np.bincount(mm[deposit], minlength=len(names))
     processes = []
     for index, (pid, _, name) in enumerate(names):

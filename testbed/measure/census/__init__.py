@@ -3,7 +3,7 @@
 
 from testbed.measure.census.accounts import CgroupTables
 from testbed.measure.census.blocks import dump_blocks, kernel_blocks, qemu_blocks
-from testbed.measure.census.census import LEVELS, Accounts, Census, HugeEntries, Tables
+from testbed.measure.census.census import LEVELS, Accounts, Census, HugeEntries, Tables, by_class
 from testbed.measure.census.memory import Block, DrgnMemory, FileMemory, Memory, QemuMemory
 from testbed.measure.census.spaces import Space
 from testbed.measure.census.take import table_frames, take
@@ -23,6 +23,7 @@ __all__ = [
     "QemuMemory",
     "Space",
     "Tables",
+    "by_class",
     "dump_blocks",
     "guest_memory",
     "guest_memory_by",

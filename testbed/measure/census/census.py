@@ -16,7 +16,7 @@ from testbed.measure.census.entries import KINDS
 from testbed.measure.census.memory import U64
 from testbed.measure.census.spaces import Space
 
-__all__ = ["LEVELS", "Accounts", "Census", "HugeEntries", "Tables"]
+__all__ = ["LEVELS", "Accounts", "Census", "HugeEntries", "Tables", "by_class"]
 
 LEVELS = ("pte", "pmd", "pud", "p4d")
 # mm->pgtables_bytes knows three levels (mm_inc_nr_ptes, _pmds, _puds).
@@ -67,6 +67,15 @@ class Accounts:
     cgroups: Mapping[int, CgroupTables]
 
 
+def by_class(
+    space: NDArray[np.int32], level: NDArray[np.uint8], kind: NDArray[np.uint8], owners: int
+) -> NDArray[np.int64]:
+    """Count tables, given a row a table, by owner, level (0 is unused) and class."""
+    shape = (owners, len(LEVELS) + 1, len(CLASSES))
+    flat = np.ravel_multi_index((space, level, kind), shape)
+    return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
+
+
 @dataclass(frozen=True)
 class Census:
     """``bad`` counts entries that lead to no table by owner and level, ``shared`` PMD tables by those who borrow one.
@@ -111,9 +120,7 @@ class Census:
     @cached_property
     def _by_class(self) -> NDArray[np.int64]:
         """Tables by owner, level (0 is unused) and class."""
-        shape = (len(self.spaces), len(LEVELS) + 1, len(CLASSES))
-        flat = np.ravel_multi_index((self.tables.space, self.tables.level, self.tables.kind), shape)
-        return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
+        return by_class(self.tables.space, self.tables.level, self.tables.kind, len(self.spaces))
 
     @cached_property
     def _deposits(self) -> NDArray[np.int64]:

@@ -14,7 +14,6 @@ from testbed.measure.census.entries import (
     KINDS,
     MIGRATION,
     NONE,
-    OF_PAGE,
     SPECIAL,
     ZERO,
     PteTables,
@@ -24,7 +23,8 @@ from testbed.measure.census.kernel import Kernel
 from testbed.measure.census.memmap import Memmap
 from testbed.measure.census.memory import U64
 from testbed.measure.census.vmas import Vmas
-from testbed.measure.census.walk import LEAF, PRESENT, Level
+from testbed.measure.census.walk import Level
+from testbed.measure.census.x86 import ENTRIES, LEAF, PRESENT
 
 __all__ = [
     "CLASSES",
@@ -42,7 +42,6 @@ HUGE_KINDS = ("zero", "zero_held", "anon", "file", "hugetlb", "migration", "devi
 HUGE_ZERO, HUGE_ZERO_HELD, HUGE_ANON, HUGE_FILE, HUGE_TLB, HUGE_MIGRATION, HUGE_DEVICE = range(len(HUGE_KINDS))
 # Each of these has a deposited table behind it.
 DEPOSITING = (HUGE_ZERO, HUGE_ZERO_HELD, HUGE_ANON, HUGE_MIGRATION)
-ENTRIES = 512
 LONGEST_LIST = 1 << 40
 HUGE_ADDRESS = np.uint64(0x000F_FFFF_FFE0_0000)
 
@@ -73,11 +72,10 @@ def huge_entries(level: Level, vmas: Vmas, kernel: Kernel, memmap: Memmap) -> Hu
     """Tell what the entries of a level's tables that are no tables map."""
     entry, row, address = level.leaf_entry, level.leaf_row, level.leaf_address
     space = level.space[row]
-    of_page = np.array([OF_PAGE[kind] for kind in sorted(OF_PAGE)], dtype=np.uint8)
     leaf = (entry & LEAF) != 0
     # a huge entry that is not present has its frame number inverted, like any; bit 12 is no part of it
     frame = np.where((entry & PRESENT) != 0, entry, ~entry) & HUGE_ADDRESS
-    small = kinds_of(np.where(leaf, frame | PRESENT | (entry & SPECIAL), entry), kernel, memmap, of_page)
+    small = kinds_of(np.where(leaf, frame | PRESENT | (entry & SPECIAL), entry), kernel, memmap)
     kind = np.full(len(entry), HUGE_DEVICE, dtype=np.intp)
     kind[small == ANON] = HUGE_ANON
     kind[np.isin(small, FILE_KINDS)] = HUGE_FILE

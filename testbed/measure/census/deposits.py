@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from testbed.measure.census.kernel import Kernel
 from testbed.measure.census.memmap import Memmap
 from testbed.measure.census.memory import U64
-from testbed.measure.census.walk import ENTRIES
+from testbed.measure.census.x86 import ENTRIES
 
 __all__ = ["Deposits", "read_deposits"]
 

@@ -17,7 +17,8 @@ from testbed.measure.census import memmap as page
 from testbed.measure.census.kernel import Kernel
 from testbed.measure.census.memmap import Memmap
 from testbed.measure.census.memory import U64, Memory
-from testbed.measure.census.walk import ADDRESS, ENTRIES, ERRATUM, PRESENT, TABLE_BYTES, pfn_of
+from testbed.measure.census.walk import pfn_of
+from testbed.measure.census.x86 import ADDRESS, ENTRIES, ERRATUM, PRESENT, TABLE_BYTES
 
 __all__ = ["KINDS", "PteTables", "kinds_of", "read_ptes"]
 
@@ -28,13 +29,9 @@ DIRTY_BIT = np.uint64(1 << 6)
 # which is no RAM, and does not say that it may.
 KINDS = ("none", "zero", "anon", "file_clean", "file_dirty", "shmem", "swap", "migration", "marker", "device", "bad")
 NONE, ZERO, ANON, CLEAN, DIRTY, SHMEM, SWAP, MIGRATION, MARKER, DEVICE, BAD = range(len(KINDS))
-OF_PAGE = {
-    page.OUTSIDE: BAD,
-    page.OTHER: DEVICE,
-    page.ANON: ANON,
-    page.SHMEM: SHMEM,
-    page.FILE: CLEAN,
-}
+# The kind of an entry by what the memmap says of the page that it maps: indexed by that module's constants.
+OF_PAGE = np.zeros(5, dtype=np.uint8)
+OF_PAGE[[page.OUTSIDE, page.OTHER, page.ANON, page.SHMEM, page.FILE]] = [BAD, DEVICE, ANON, SHMEM, CLEAN]
 # Entries that a table of class "file" may hold.
 FILE_KINDS = (CLEAN, DIRTY, SHMEM)
 # Reading and counting release Python's lock; a batch is large enough that waiting for it does not matter.
@@ -58,7 +55,6 @@ class PteTables:
 
 def read_ptes(memory: Memory, kernel: Kernel, memmap: Memmap, pfn: NDArray[np.intp]) -> PteTables:
     """Read PTE tables by their frame numbers and count their entries."""
-    of_page = np.array([OF_PAGE[kind] for kind in sorted(OF_PAGE)], dtype=np.uint8)
     counts = np.zeros((len(pfn), len(KINDS)), dtype=np.uint16)
 
     def count(share: range) -> None:
@@ -68,7 +64,7 @@ def read_ptes(memory: Memory, kernel: Kernel, memmap: Memmap, pfn: NDArray[np.in
             addresses = pfn[begin : begin + BATCH].astype(np.uint64) << np.uint64(12)
             data = memory.gather(addresses, TABLE_BYTES, room).view(np.uint64)
             np.not_equal(data, 0, out=used[: len(data)])
-            counts[begin : begin + BATCH] = _count(data, used[: len(data)], kernel, memmap, of_page)
+            counts[begin : begin + BATCH] = _count(data, used[: len(data)], kernel, memmap)
 
     begins = range(0, len(pfn), BATCH)
     with ThreadPoolExecutor(THREADS) as pool:
@@ -76,9 +72,7 @@ def read_ptes(memory: Memory, kernel: Kernel, memmap: Memmap, pfn: NDArray[np.in
     return PteTables(counts)
 
 
-def _count(
-    data: U64, used: NDArray[np.bool_], kernel: Kernel, memmap: Memmap, of_page: NDArray[np.uint8]
-) -> NDArray[np.int64]:
+def _count(data: U64, used: NDArray[np.bool_], kernel: Kernel, memmap: Memmap) -> NDArray[np.int64]:
     """Count the entries of a batch of tables by kind; ``used`` says which are not 0."""
     tables = len(data)
     zeros = np.zeros(tables, dtype=np.int64)
@@ -88,7 +82,7 @@ def _count(
         zeros = np.count_nonzero(zero, axis=1)
         used &= ~zero
     at = np.flatnonzero(used)
-    kind = kinds_of(data.reshape(-1)[at], kernel, memmap, of_page)
+    kind = kinds_of(data.reshape(-1)[at], kernel, memmap)
     flat = np.bincount(at // ENTRIES * len(KINDS) + kind, minlength=tables * len(KINDS))
     counts = flat.reshape(tables, len(KINDS))
     counts[:, ZERO] += zeros
@@ -96,14 +90,14 @@ def _count(
     return counts
 
 
-def kinds_of(entry: U64, kernel: Kernel, memmap: Memmap, of_page: NDArray[np.uint8]) -> NDArray[np.intp]:
+def kinds_of(entry: U64, kernel: Kernel, memmap: Memmap) -> NDArray[np.intp]:
     """Tell of each entry which kind it is (an index of ``KINDS``)."""
     kind = np.full(len(entry), NONE, dtype=np.intp)
     mapped = (entry & (PRESENT | PROTNONE)) != 0
     inverted = mapped & ((entry & PRESENT) == 0)
     pfn = pfn_of(np.where(inverted, ~entry, entry))
     known = mapped & (pfn < len(memmap.kind))
-    kind[known] = of_page[memmap.kind[pfn[known]]]
+    kind[known] = OF_PAGE[memmap.kind[pfn[known]]]
     kind[mapped & ~known] = BAD
     kind[(kind == CLEAN) & ((entry & DIRTY_BIT) != 0)] = DIRTY
     kind[mapped & ((entry & SPECIAL) != 0)] = DEVICE

@@ -67,7 +67,6 @@ class VmaLayout:
     bare: int
     softdirty: int
     hugetlb: int
-    special: int
 
 
 @dataclass(frozen=True)
@@ -255,7 +254,6 @@ def _vma(prog: Program) -> VmaLayout:
         bare=bare,
         softdirty=mask("SOFTDIRTY"),
         hugetlb=mask("HUGETLB"),
-        special=mask("PFNMAP") | mask("MIXEDMAP"),
     )
 
 

@@ -14,16 +14,13 @@ from numpy.typing import NDArray
 from testbed.errors import MeasureError
 from testbed.measure.census.kernel import Kernel, PageLayout
 from testbed.measure.census.memory import U64, Memory
+from testbed.measure.census.x86 import ADDRESS, LEAF, PRESENT, TABLE_BYTES
 
 __all__ = ["ANON", "FILE", "OTHER", "OUTSIDE", "SHMEM", "Memmap", "read_memmap"]
 
 # What a page frame holds, as far as an entry that maps it is concerned.
 OUTSIDE, OTHER, ANON, SHMEM, FILE = range(5)
 
-PAGE_BYTES = 4096
-PRESENT = np.uint64(1)
-LEAF = np.uint64(1 << 7)
-ADDRESS = np.uint64(0x000F_FFFF_FFFF_F000)
 # page->mapping's low bits: anonymous (KSM included), and the rest of the pointer.
 MAPPING_ANON = np.uint64(1)
 TAIL = np.uint64(1)
@@ -128,9 +125,9 @@ def _mapped(memory: Memory, kernel: Kernel, start: int, end: int) -> Iterator[tu
 
 def _descend(memory: Memory, table: int, shift: int, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     here = np.array([table], dtype=np.uint64)
-    if not memory.inside(here, PAGE_BYTES)[0]:
+    if not memory.inside(here, TABLE_BYTES)[0]:
         return
-    entries = memory.gather(here, PAGE_BYTES)[0].view(np.uint64)
+    entries = memory.gather(here, TABLE_BYTES)[0].view(np.uint64)
     step = 1 << shift
     for base in range(start & -step, end, step):
         entry = int(entries[base >> shift & 511])

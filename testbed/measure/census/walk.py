@@ -12,17 +12,10 @@ from numpy.typing import NDArray
 
 from testbed.measure.census.memmap import Memmap
 from testbed.measure.census.memory import U64, Memory
+from testbed.measure.census.x86 import ADDRESS, ENTRIES, ERRATUM, LEAF, PRESENT, TABLE_BYTES
 
-__all__ = ["ERRATUM", "LEAF", "PRESENT", "KernelTree", "Level", "Tree", "pfn_of", "walk", "walk_kernel"]
+__all__ = ["KernelTree", "Level", "Tree", "pfn_of", "walk", "walk_kernel"]
 
-# x86-64 entry bits and fields: Intel SDM vol. 3A, "4-level paging and 5-level paging"
-PRESENT = np.uint64(1)
-LEAF = np.uint64(1 << 7)
-ADDRESS = np.uint64(0x000F_FFFF_FFFF_F000)
-# Accessed and dirty, which some CPUs set in entries that are not present (_PAGE_KNL_ERRATUM_MASK).
-ERRATUM = np.uint64(0x60)
-TABLE_BYTES = 4096
-ENTRIES = 512
 # Half of the top level belongs to the kernel.
 USER_ENTRIES = 256
 # A batch fits a processor's cache beside the arrays that are made of it.

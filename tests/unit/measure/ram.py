@@ -27,7 +27,7 @@ KERNEL = Kernel(
     zero_pfn=ZERO,
     huge_zero_pfn=HUGE_ZERO,
     page=PageLayout(64, 0, 8, 24, 48, 56, 16, 8, 0xF2, 1 << 17),
-    vma=VmaLayout(start=0, end=8, flags=32, root=72, bare=0x2000, softdirty=1 << 27, hugetlb=1 << 22, special=0x400),
+    vma=VmaLayout(start=0, end=8, flags=32, root=72, bare=0x2000, softdirty=1 << 27, hugetlb=1 << 22),
     swap=Swap(files=28, migration=28, device=31),
 )
 
