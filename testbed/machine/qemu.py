@@ -45,6 +45,11 @@ class Launch:
     interactive: bool = False
     counting: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no QEMU can do."""
+        if self.counting and self.accel != "tcg":
+            raise ValueError(f"TCG alone counts instructions, not {self.accel}")
+
     @property
     def qmp_socket(self) -> Path:
         """Monitor of the orchestrator."""
