@@ -9,7 +9,7 @@ import os
 import secrets
 import shlex
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -114,14 +114,17 @@ def _boot_all(boots: Sequence[_Boot], progress: Progress) -> list[dict[str, tupl
     by_memory = int(psutil.virtual_memory().available * USABLE_MEMORY / memory)
     at_once = max(1, min(len(os.sched_getaffinity(0)), by_memory, len(boots)))
     cancelled = threading.Event()
-    done = 0
+    batches = sum(len(boot.operations) * boot.repeats for boot in boots)
+    measured: list[str] = []
 
     def tell() -> None:
-        progress("bench overhead", f"{done} of {len(boots)} boots done")
+        progress("bench overhead", f"{len(measured)} of {batches} batches measured in {len(boots)} boots")
 
     tell()
     with ThreadPoolExecutor(at_once, thread_name_prefix="boot") as pool:
-        futures: list[Future[dict[str, tuple[Batch, ...]]]] = [pool.submit(_measure, boot, cancelled) for boot in boots]
+        futures: list[Future[dict[str, tuple[Batch, ...]]]] = [
+            pool.submit(_measure, boot, cancelled, measured.append) for boot in boots
+        ]
         pending = set(futures)
         try:
             while pending:
@@ -129,7 +132,6 @@ def _boot_all(boots: Sequence[_Boot], progress: Progress) -> list[dict[str, tupl
                 over, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in over:
                     future.result()
-                done += len(over)
                 tell()
         except BaseException:
             cancelled.set()
@@ -138,7 +140,8 @@ def _boot_all(boots: Sequence[_Boot], progress: Progress) -> list[dict[str, tupl
         return [future.result() for future in futures]
 
 
-def _measure(boot: _Boot, cancelled: threading.Event) -> dict[str, tuple[Batch, ...]]:
+def _measure(boot: _Boot, cancelled: threading.Event, measured: Callable[[str], None]) -> dict[str, tuple[Batch, ...]]:
+    """Give the batches of one boot; ``measured`` gets the operation of each as it is told."""
     nonce, guard = secrets.token_hex(8), Guard()
     slow = slowdown(ACCEL, boot.kernel.name)
     with socket_folder() as folder, Machine(boot.launch(folder), guard, cancelled) as machine:
@@ -156,7 +159,7 @@ def _measure(boot: _Boot, cancelled: threading.Event) -> dict[str, tuple[Batch, 
             *(("arg", argument) for argument in arguments),
             ("nonce", nonce),
         )
-        values, words, done = _listen(machine, slow)
+        values, words, done = _listen(machine, slow, measured)
         evidence = Evidence(
             nonce, machine.console_text, (), exit=done, words=words, refuted=guard.refuted, tainted=hello["tainted"]
         )
@@ -166,7 +169,9 @@ def _measure(boot: _Boot, cancelled: threading.Event) -> dict[str, tuple[Batch, 
     return read_batches(values)
 
 
-def _listen(machine: Machine, slow: float) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
+def _listen(
+    machine: Machine, slow: float, measured: Callable[[str], None]
+) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
     """Give the workload's values in the order in which they came, its last words, and the agent's exit message."""
     values: list[tuple[str, int]] = []
     words = ""
@@ -176,6 +181,8 @@ def _listen(machine: Machine, slow: float) -> tuple[list[tuple[str, int]], str, 
         match message["type"]:
             case "value":
                 values.append((message["key"], int(message["value"])))
+                if message["key"].endswith("/ops"):
+                    measured(message["key"])
             case "output":
                 words = message["text"]
             case "exit":
