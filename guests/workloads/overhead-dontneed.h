@@ -12,7 +12,7 @@
 #define SEED 6			/* any: the same order of tables in each run and on each kernel */
 
 /* Pieces of @size, every second one, so that there is a live page on each side of it. */
-static void dense(struct batch *b, unsigned long size, int rounds)
+static void dense(struct batch *b, unsigned long size)
 {
 	struct arena a;
 	unsigned long calls = 0;
@@ -20,15 +20,11 @@ static void dense(struct batch *b, unsigned long size, int rounds)
 	arena_map(&a, DENSE_TABLES);
 	arena_touch(&a, 0, TABLE_PAGES);
 	batch_begin(b);
-	for (int round = 0; round < rounds; round++) {
-		batch_go(b);
-		for (unsigned long i = 0; i < DENSE_TABLES; i++)
-			for (unsigned long at = 0; at < TB_TABLE; at += 2 * size, calls++)
-				tb_give_back(arena_table(&a, i) + at, size);
-		batch_halt(b);
-		if (round + 1 < rounds)
-			arena_touch(&a, 0, TABLE_PAGES);
-	}
+	batch_go(b);
+	for (unsigned long i = 0; i < DENSE_TABLES; i++)
+		for (unsigned long at = 0; at < TB_TABLE; at += 2 * size, calls++)
+			tb_give_back(arena_table(&a, i) + at, size);
+	batch_halt(b);
 	if (size == TB_TABLE)
 		b->kept = arena_held(&a);
 	batch_end(b, calls);
@@ -37,18 +33,18 @@ static void dense(struct batch *b, unsigned long size, int rounds)
 
 static void op_dense_4k(struct batch *b)
 {
-	dense(b, TB_PAGE, 1);
+	dense(b, TB_PAGE);
 }
 
 static void op_dense_64k(struct batch *b)
 {
-	dense(b, 16 * TB_PAGE, 3);
+	dense(b, 16 * TB_PAGE);
 }
 
 /* All that a table has: what is left is empty. */
 static void op_dense_2m(struct batch *b)
 {
-	dense(b, TB_TABLE, 1);
+	dense(b, TB_TABLE);
 }
 
 /* ---- one live page at the far end of the table ---- */
