@@ -45,7 +45,7 @@ def flooded(launch):
     """A guest whose RAM is a shared file, in which a program has made 4096 tables of the zeropage and waits."""
     with Machine(replace(launch, shared_ram=True), Guard()) as machine:
         machine.start(Deadline.after(60))
-        pid = at_phase(machine, "peak", "zeropage-flood", f"--span={TABLES << 21}")
+        pid = at_phase(machine, "peak", "zeropage-flood", f"--span={TABLES << 21}", "--press=knob")
         yield machine, pid
 
 
