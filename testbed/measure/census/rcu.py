@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Page tables that wait for an RCU grace period: in no tree any more, and not yet free.
 
-Two ways lead there: a batch of many (``tlb_remove_table_rcu`` in mm/mmu_gather.c), and a table whose own ``rcu_head``
-is queued (``pte_free_defer`` in mm/pgtable-generic.c). Both are found on the CPUs' callback lists (kernel/rcu/tree.c).
+Three ways lead there: a batch of many (``tlb_remove_table_rcu`` in mm/mmu_gather.c), a table whose own ``rcu_head``
+is queued (``pte_free_defer`` in mm/pgtable-generic.c), and one that is the first of a list (``tlb_remove_tables_rcu``,
+where tables are linked by ``pt_index``). All are found on the CPUs' callback lists (kernel/rcu/tree.c).
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from testbed.measure.census.kernel import Kernel
 
 __all__ = ["pending_tables"]
 
-BATCH_CALLBACK = "tlb_remove_table_rcu"
+BATCH_CALLBACK, LIST_CALLBACK = "tlb_remove_table_rcu", "tlb_remove_tables_rcu"
 # A list that garbage made endless is left after as many.
 MOST = 1 << 18
 MOST_IN_BATCH = 4096 // 8
@@ -30,11 +31,14 @@ def pending_tables(prog: Program, kernel: Kernel) -> NDArray[np.intp]:
     found: list[int] = []
     for head in _callbacks(prog):
         address = head.value_()
-        if kernel.vmemmap <= address < end:
+        own = kernel.vmemmap <= address < end
+        if own:
             found.append((address - kernel.vmemmap) // kernel.page.size)
-            continue
         try:
-            if prog.symbol(head.func.value_()).name != BATCH_CALLBACK:
+            name = prog.symbol(head.func.value_()).name
+            if own and name == LIST_CALLBACK:
+                found += _linked(prog, kernel, container_of(head, "struct ptdesc", "pt_rcu_head"))
+            if own or name != BATCH_CALLBACK:
                 continue
             batch = container_of(head, "struct mmu_table_batch", "rcu")
             count = min(batch.nr.value_(), MOST_IN_BATCH)
@@ -45,6 +49,19 @@ def pending_tables(prog: Program, kernel: Kernel) -> NDArray[np.intp]:
         found += [(pointer - kernel.vmemmap) // kernel.page.size for pointer in pointers]
     frames = np.array(found, dtype=np.int64)
     return frames[(frames >= 0) & (frames < kernel.max_pfn)].astype(np.intp)
+
+
+def _linked(prog: Program, kernel: Kernel, first: Object) -> list[int]:
+    """Give the frames behind the first one of a list of tables; one that leads astray or in a loop ends somewhere."""
+    found: list[int] = []
+    link = first.pt_index.value_()
+    while link and len(found) < MOST_IN_BATCH:
+        found.append((link - kernel.vmemmap) // kernel.page.size)
+        try:
+            link = Object(prog, "struct ptdesc *", value=link).pt_index.value_()
+        except FaultError:
+            break
+    return found
 
 
 def _callbacks(prog: Program) -> Iterator[Object]:
