@@ -134,6 +134,8 @@ def _run(
     finished: Callable[[dict[str, Any]], None],
 ) -> Conducted:
     kernels, guests = artefacts.kernels, artefacts.guests
+    not_run = skipped(cells, artefacts, accel, folder.id)
+    left_out = {result.cell for result in not_run}
     jobs = [
         Job(
             cell=cell,
@@ -145,7 +147,7 @@ def _run(
             census=request.census,
         )
         for cell in cells
-        if cell.kernel.name in kernels
+        if cell.name not in left_out
     ]
     done = 0
 
@@ -161,7 +163,7 @@ def _run(
 
     interrupted, broken = False, ""
     try:
-        for result in skipped(cells, artefacts, accel, folder.id):
+        for result in not_run:
             folder.append(result.record())
             finished(result.record())
         run_jobs(jobs, at_once or default_jobs(jobs), begin, lambda result: folder.append(result.record()), tell)

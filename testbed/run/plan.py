@@ -15,10 +15,12 @@ from testbed.spec import (
     GuestSpec,
     KernelSpec,
     MatrixSpec,
+    is_suite,
     list_matrices,
+    load_binding,
     load_guest,
     load_matrix,
-    load_scenario,
+    load_suite,
     resolve_kernel,
 )
 
@@ -101,18 +103,27 @@ def plan(request: Request) -> list[Cell]:
     for matrix in _matrices(request):
         kernels = [resolve_kernel(request.root, name) for name in request.kernels or matrix.kernels]
         for name, overrides in matrix.scenarios:
-            scenario = load_scenario(request.root, name)
-            bound = scenario.at(request.scale or matrix.scale, {**overrides, **request.overrides})
-            guest = load_guest(request.root, request.guest or bound.guest)
-            for attempt in range(1, request.repeat + 1):
-                for kernel in kernels:
-                    cell = Cell(kernel, guest, bound, attempt)
-                    cells[cell.name] = cell
+            bind = load_binding(request.root, name)
+            for bound in bind(request.scale or matrix.scale, {**overrides, **request.overrides}):
+                guest = _guest(request, bound)
+                for attempt in range(1, request.repeat + 1):
+                    for kernel in kernels:
+                        cell = Cell(kernel, guest, bound, attempt)
+                        cells[cell.name] = cell
     return list(cells.values())
 
 
+def _guest(request: Request, bound: BoundScenario) -> GuestSpec:
+    """Load the guest that was asked for, else the scenario's; a test needs one with its program in it."""
+    guest = load_guest(request.root, request.guest or bound.guest)
+    folder = bound.test.program.partition("/")[0] if bound.test else None
+    if folder and (guest.selftests is None or folder not in guest.selftests.folders):
+        raise SpecError(f"guest {guest.name} has no selftests of {folder}; {bound.name} runs in {bound.guest}")
+    return guest
+
+
 def _matrices(request: Request) -> Sequence[MatrixSpec]:
-    """Give each target as a matrix; a scenario runs on the kernels of the default matrix."""
+    """Give each target as a matrix; a scenario runs on the kernels of the default matrix, a suite on its own."""
     default = load_matrix(request.root, DEFAULT_MATRIX)
     if not request.targets:
         return [default]
@@ -120,6 +131,9 @@ def _matrices(request: Request) -> Sequence[MatrixSpec]:
     for target in request.targets:
         if is_matrix(request.root, target):
             found.append(load_matrix(request.root, target))
+        elif is_suite(request.root, target):
+            suite = load_suite(request.root, target)
+            found.append(replace(default, kernels=suite.kernels, scenarios=((target, {}),)))
         else:
             found.append(replace(default, scenarios=((target, {}),)))
     return found
