@@ -2,11 +2,11 @@
 """What a selftest printed: KTAP version 1, and TAP version 13 as kselftest.h writes it.
 
 Documentation/dev-tools/ktap.rst of the kernel has the format. Lines that are none of it are allowed anywhere and mean
-nothing. Results count only behind a version line: what another program prints is not taken for them.
+nothing. Results count only behind a version line, or a plan, as some tests forget the version: what another program
+prints is not taken for them.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -68,12 +68,13 @@ class _Reader:
     def take(self, line: str) -> None:
         if _VERSION.fullmatch(line):
             self.begun = True
-        elif not self.begun:
-            return
         elif plan := _PLAN.fullmatch(line):
+            self.begun = True
             self.promised = (self.promised or 0) + int(plan[1])
             if not int(plan[1]) and plan["why"] is not None:
                 self.skipped = plan["why"].strip()
+        elif not self.begun:
+            return
         elif bail := _BAIL.fullmatch(line):
             self.bail = self.bail or bail[1].strip() or "no reason given"
         elif told := _RESULT.fullmatch(line):
@@ -93,14 +94,15 @@ def parse_ktap(lines: Sequence[str]) -> Ktap:
     reader = _Reader()
     for line in lines:
         reader.take(line.rstrip())
-    seen: Counter[str] = Counter()
-    results = []
+    results: dict[str, Result] = {}
     for _, result in reader.found:
-        seen[result.name] += 1
-        times = seen[result.name]
-        results.append(result if times == 1 else replace(result, name=f"{result.name} ({times})"))
+        name, times = result.name, 1
+        while name in results:
+            times += 1
+            name = f"{result.name} ({times})"
+        results[name] = replace(result, name=name)
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return Ktap(tuple(results), reader.promised, reader.bail, reader.skipped, last)
+    return Ktap(tuple(results.values()), reader.promised, reader.bail, reader.skipped, last)
 
 
 def _result(said: str, rest: str) -> Result:

@@ -15,7 +15,7 @@ from testbed.spec.guest import load_guest
 from testbed.spec.hints import describe, unknown
 from testbed.spec.kernel import resolve_kernel
 from testbed.spec.param import check_line
-from testbed.spec.scale import check_scale
+from testbed.spec.scale import SCALES, check_scale
 from testbed.spec.scenario import BoundScenario, SuiteTest
 from testbed.spec.tree import SUITES, Tree, check_name
 from testbed.spec.units import parse_duration
@@ -32,19 +32,22 @@ TEST = "test"
 
 @dataclass(frozen=True)
 class SuiteSpec:
-    """A suite as its file says it; ``kernels`` are those that it runs on where nobody names others."""
+    """A suite as its file says it; ``kernels`` are those that it runs on where nobody names others.
+
+    ``tests`` are those of each scale.
+    """
 
     name: str
     source: str
     guest: str
     kernels: tuple[str, ...]
-    tests: tuple[BoundScenario, ...]
+    tests: Mapping[str, tuple[BoundScenario, ...]]
     where: str
 
     def at(self, scale: str, overrides: Mapping[str, int | str] | None = None) -> tuple[BoundScenario, ...]:
         """Return the tests: all, or the one that ``test`` names. SpecError if there is no such test or parameter.
 
-        The two scales are the same here.
+        At the small scale those that only a thorough run has time for are skipped.
         """
         try:
             check_scale(scale)
@@ -54,9 +57,10 @@ class SuiteSpec:
         wanted = given.pop(TEST, None)
         for key in given:
             raise SpecError(f"suite {self.name}: {unknown('parameter', key, (TEST,))}")
+        tests = self.tests[scale]
         if wanted is None:
-            return self.tests
-        known = {str(test.params[TEST]): test for test in self.tests}
+            return tests
+        known = {str(test.params[TEST]): test for test in tests}
         if wanted not in known:
             raise SpecError(f"suite {self.name}: {unknown('test', str(wanted), known)}")
         return (known[str(wanted)],)
@@ -90,7 +94,7 @@ def load_suite(root: Path, name_or_path: str | Path) -> SuiteSpec:
         source=suite.source,
         guest=suite.guest,
         kernels=tuple(suite.kernels),
-        tests=tuple(_test(document, suite, name, key) for key in suite.tests),
+        tests={scale: tuple(_test(document, suite, name, key, scale) for key in suite.tests) for scale in SCALES},
         where=document.where(),
     )
 
@@ -124,6 +128,7 @@ class _Test(FileModel):
     swap: bool = False
     unprivileged: bool = False
     deadline: _Duration | None = None
+    thorough: Prose | None = None
     skip: Prose | None = None
 
 
@@ -163,7 +168,7 @@ def _check_guest(root: Path, document: Document, suite: _SuiteFile) -> None:
         raise document.error(message, "folder")
 
 
-def _test(document: Document, suite: _SuiteFile, name: str, key: str) -> BoundScenario:
+def _test(document: Document, suite: _SuiteFile, name: str, key: str, scale: str) -> BoundScenario:
     try:
         check_name(key)
     except ValueError as problem:
@@ -175,7 +180,7 @@ def _test(document: Document, suite: _SuiteFile, name: str, key: str) -> BoundSc
         name=name,
         label=f"{name}:{TEST}={key}",
         kind=SUITES,
-        scale="small",
+        scale=scale,
         guest=suite.guest,
         workload=RUNNER,
         argv=(*_preparation(test), "--", f"{PROGRAMS}/{path}", *arguments),
@@ -188,8 +193,13 @@ def _test(document: Document, suite: _SuiteFile, name: str, key: str) -> BoundSc
         expect={},
         known_gap={},
         where=document.where("tests", key, key=True),
-        test=SuiteTest(key, path, suite.baseline, test.skip or ""),
+        test=SuiteTest(key, path, suite.baseline, test.skip or _too_long(test, scale)),
     )
+
+
+def _too_long(test: _Test, scale: str) -> str:
+    """Why a test is not run at this scale; empty where it is."""
+    return "" if test.thorough is None or scale == "full" else f"{test.thorough} (it runs at --scale full)"
 
 
 def _preparation(test: _Test) -> list[str]:
