@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a person writes, as frozen values: kernels, guests, scenarios, matrices. Bad input is a SpecError."""
 
-from testbed.spec.binding import load_binding
+from testbed.spec.binding import load_binding, load_either
 from testbed.spec.expectation import Expectation, Gap
 from testbed.spec.guest import GuestSpec, Selftests, list_guests, load_guest
 from testbed.spec.kernel import Absent, KernelSpec, load_kernels, resolve_kernel
@@ -40,6 +40,7 @@ __all__ = [
     "list_scenarios",
     "list_suites",
     "load_binding",
+    "load_either",
     "load_guest",
     "load_kernels",
     "load_matrix",

@@ -38,6 +38,7 @@ class SuiteSpec:
     """
 
     name: str
+    kind: str
     source: str
     guest: str
     kernels: tuple[str, ...]
@@ -91,6 +92,7 @@ def load_suite(root: Path, name_or_path: str | Path) -> SuiteSpec:
     name = f"{SUITES}/{_stem(document, path)}"
     return SuiteSpec(
         name=name,
+        kind=SUITES,
         source=suite.source,
         guest=suite.guest,
         kernels=tuple(suite.kernels),
