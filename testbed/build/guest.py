@@ -19,13 +19,15 @@ from testbed.spec import GuestSpec
 __all__ = ["GuestImage", "add_busybox", "build_guest"]
 
 #: Raised when the image is put together in another way, so that an old one is not taken for a new one.
-WAY = 1
+WAY = 2
 HOST = Path("/")
 INITRAMFS = "initramfs.cpio.gz"
 _FLAGS = ("-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-pthread")
 #: What of a package a guest has no use for.
 _LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/lintian/", "usr/share/locale/", "usr/share/bug/")
 _MERGED = ("bin", "sbin", "lib")
+#: The C library loads it by name where a thread is cancelled: no program says that it needs it.
+_LOADED_LATE = "libgcc_s.so.1"
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,9 @@ def _add_programs(archive: Archive, programs: dict[str, Path], parts: _Parts, ro
             archive.file(name, path.read_bytes(), path.stat().st_mode & 0o7777)
     elves = [path for _, path in packaged if not path.is_symlink() and is_elf(path)]
     libraries = needed_libraries([*programs.values(), *elves], roots)
+    late = find_library(_LOADED_LATE, roots)
+    if late is not None:
+        libraries[_LOADED_LATE] = late
     for name, path in sorted(libraries.items()):
         if name != Path(INTERPRETER).name and f"{TARGET}/{name}" not in archive:
             archive.file(f"{TARGET}/{name}", path.read_bytes(), 0o755)
