@@ -19,6 +19,7 @@ _BAIL = re.compile(r"\s*Bail out!\s*(.*)")
 _RESULT = re.compile(r"(?P<indent> *)(?P<result>ok|not ok)\b(?:\s+\d+\b)?(?:\s+-(?=\s|$))?(?P<rest>.*)")
 _DIRECTIVE = re.compile(r"(SKIP|TODO|XFAIL|TIMEOUT|ERROR)\b:?\s*(.*)", re.IGNORECASE)
 _ALONE = re.compile(r"(?<!\S)#(?!\S)")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _INDENT = 2
 
 
@@ -36,7 +37,7 @@ class Ktap:
     """All results, subtests as ``PARENT/NAME``, each name once.
 
     ``promised`` is how many results the plans announce (None without a plan), ``bail`` the words of a test that gave
-    up, ``skipped`` those of a plan of no tests, ``last`` the last line, of whatever kind.
+    up, ``skipped`` those of a plan of no tests, ``last`` the last line, of whatever kind, uncoloured.
     """
 
     results: tuple[Result, ...] = ()
@@ -101,7 +102,8 @@ def parse_ktap(lines: Sequence[str]) -> Ktap:
             times += 1
             name = f"{result.name} ({times})"
         results[name] = replace(result, name=name)
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    plain = (_COLOUR.sub("", line).strip() for line in reversed(lines))
+    last = next(filter(None, plain), "")
     return Ktap(tuple(results.values()), reader.promised, reader.bail, reader.skipped, last)
 
 

@@ -47,6 +47,7 @@ def test_giving_up_is_a_fail_with_its_words():
         ("TAP version 13\n1..0 # SKIP no NUMA\n", 0, "no NUMA"),
         ("TAP version 13\n1..1\nok 1 # SKIP no NUMA\n", 0, "no NUMA"),
         ("no NUMA\n", 4, "no NUMA"),
+        ("no \x1b[32mNUMA\x1b[0m\n\n", 4, "no NUMA"),
         ("", 4, "the test says so (exit status 4), and not why"),
     ],
 )
