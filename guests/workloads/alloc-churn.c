@@ -4,7 +4,7 @@
  * then the allocator's own call to give memory back. The allocator comes by LD_PRELOAD from the
  * scenario; this program only proves that it did.
  */
-#include "tb.h"
+#include "tb-press.h"
 
 #include <dlfcn.h>
 #include <malloc.h>
@@ -88,6 +88,7 @@ static void check(unsigned long i)
 int main(int argc, char **argv)
 {
 	const char *allocator = tb_string(argc, argv, "allocator");
+	enum tb_press press = tb_press_asked(argc, argv);
 	unsigned long keep;
 	release_fn release;
 	uint64_t seed = 160000;
@@ -122,6 +123,7 @@ int main(int argc, char **argv)
 	}
 	release();
 	tb_phase("after");
+	tb_press(press, TB_SELF);
 	for (unsigned long i = 0; i < objects; i++)
 		if (object[i])
 			check(i);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Touches a step of memory, gives it back, goes on to the next: the loop of all earlier series. */
-#include "tb.h"
+#include "tb-press.h"
 
 int main(int argc, char **argv)
 {
 	unsigned long step = tb_size(argc, argv, "step", TB_PAGE);
 	unsigned long span = tb_size(argc, argv, "span", step);
+	enum tb_press press = tb_press_asked(argc, argv);
 	char *area, *p;
 
 	tb_no_huge_pages();
@@ -25,6 +26,7 @@ int main(int argc, char **argv)
 		tb_give_back(p, step);
 	}
 	tb_phase("after");
+	tb_press(press, TB_SELF);
 	tb_check_zero_samples(area, span);
 	return 0;
 }

@@ -3,12 +3,13 @@
  * Touches all of a span, then gives it back in pieces that are smaller than what a page table
  * spans.
  */
-#include "tb.h"
+#include "tb-press.h"
 
 int main(int argc, char **argv)
 {
 	unsigned long piece = tb_size(argc, argv, "piece", TB_PAGE);
 	unsigned long span = tb_size(argc, argv, "span", piece);
+	enum tb_press press = tb_press_asked(argc, argv);
 	char *area, *p;
 
 	tb_no_huge_pages();
@@ -24,6 +25,7 @@ int main(int argc, char **argv)
 		tb_give_back(p, piece);
 	}
 	tb_phase("after");
+	tb_press(press, TB_SELF);
 	tb_check_zero_samples(area, span);
 	return 0;
 }

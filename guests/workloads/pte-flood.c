@@ -3,12 +3,13 @@
  * One written page in every 2 MiB: each table holds one entry that nothing can bring back, so none
  * may go.
  */
-#include "tb.h"
+#include "tb-press.h"
 
 int main(int argc, char **argv)
 {
 	unsigned long span = tb_size(argc, argv, "span", TB_TABLE);
 	unsigned long tables = span / TB_TABLE;
+	enum tb_press press = tb_press_asked(argc, argv);
 	char *area, *p;
 
 	tb_no_huge_pages();
@@ -29,6 +30,7 @@ int main(int argc, char **argv)
 			tb_give_back(p + (i % 512 + 1) * TB_PAGE, (511 - i % 512) * TB_PAGE);
 	}
 	tb_phase("after");
+	tb_press(press, TB_SELF);
 	for (unsigned long i = 0; i < tables; i++)
 		tb_check_page(area + i * TB_TABLE + i % 512 * TB_PAGE);
 	return 0;

@@ -6,7 +6,7 @@
  * evenly. All else is one page in each 2 MiB, given back in small pieces and in random order, as an
  * allocator's purge does.
  */
-#include "tb.h"
+#include "tb-press.h"
 
 #define VIRT (55UL << 40)
 #define RES (590UL << 30)
@@ -47,6 +47,7 @@ static void each_resident_page(char *area, void (*visit)(char *page))
 int main(int argc, char **argv)
 {
 	unsigned long divisor = tb_number(argc, argv, "divisor");
+	enum tb_press press = tb_press_asked(argc, argv);
 	uint64_t seed = 55;
 	uint32_t *order;
 	char *area;
@@ -72,6 +73,7 @@ int main(int argc, char **argv)
 		if (!resident(order[i]))
 			purge(area, order[i]);
 	tb_phase("after");
+	tb_press(press, TB_SELF);
 	each_resident_page(area, tb_check_page);
 	for (unsigned long i = 0; i < tables; i += 97)
 		if (!resident(i))

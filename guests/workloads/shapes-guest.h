@@ -4,39 +4,13 @@
 #define SHAPES_GUEST_H
 
 #include "shapes-huge.h"
+#include "tb-swap.h"
 
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/swap.h>
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 #define NR_HUGEPAGES "/proc/sys/vm/nr_hugepages"
-#define RAM_DISK "/dev/ram0"
-
-struct swap_header {
-	char boot[1024];
-	uint32_t version, last_page, nr_bad;
-	char rest[TB_PAGE - 1024 - 3 * 4 - 10];
-	char magic[10];
-};
-
-static void swap_to_ram_disk(void)
-{
-	static struct swap_header header = { .version = 1 };
-	int fd = open(RAM_DISK, O_RDWR | O_CLOEXEC);
-	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-
-	if (size <= 0)
-		return;
-	/* A second run in the same guest finds it in use. */
-	header.last_page = size / TB_PAGE - 1;
-	memcpy(header.magic, "SWAPSPACE2", sizeof(header.magic));
-	if (pwrite(fd, &header, sizeof(header), 0) != sizeof(header) && errno != ETXTBSY)
-		tb_fail("%s: %s", RAM_DISK, strerror(errno));
-	close(fd);
-	if (swapon(RAM_DISK, 0) && errno != EBUSY)
-		tb_fail("swapon %s: %s", RAM_DISK, strerror(errno));
-}
 
 /* Huge pages where they are asked for and nowhere else, and no khugepaged that makes them later. */
 static void prepare_guest(void)
@@ -51,7 +25,7 @@ static void prepare_guest(void)
 	hugetlb_pages = atoi(slurp(NR_HUGEPAGES));
 	mkdir(RAMFS, 0700);
 	has_ramfs = !mount("ramfs", RAMFS, "ramfs", 0, NULL);
-	swap_to_ram_disk();
+	tb_swap_on();
 	prepare_ksm();
 	uffd_open();
 }

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,23 @@ static inline unsigned long tb_number(int argc, char **argv, const char *name)
 	if (end == text || *end || !n)
 		tb_fail("--%s=%s is no positive number", name, text);
 	return n;
+}
+
+/* The same where nothing of it is a choice too: a delay, a switch. */
+static inline unsigned long tb_number_or_none(int argc, char **argv, const char *name)
+{
+	return strcmp(tb_string(argc, argv, name), "0") ? tb_number(argc, argv, name) : 0;
+}
+
+/* Which of some words it is; the list ends with NULL. */
+static inline int tb_choice(int argc, char **argv, const char *name, const char *const words[])
+{
+	const char *text = tb_string(argc, argv, name);
+
+	for (int i = 0; words[i]; i++)
+		if (!strcmp(text, words[i]))
+			return i;
+	tb_fail("--%s=%s is none of the words that it may be; the first is %s", name, text, words[0]);
 }
 
 /* A size that must be whole units, so that a loop over it ends where it should. */

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``tb bench``."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from testbed.cli.output import emit, rows
+from testbed.cli.output import emit, fail, rows, say
 from testbed.cli.progress import shown
 from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
+from testbed.measure.overhead import OPERATIONS
+from testbed.report.overhead import overhead_summary, overhead_table
 from testbed.run.benchcensus import SIZES, Speed, bench_census
-from testbed.run.conduct import accelerator
-from testbed.spec import load_guest, resolve_kernel
+from testbed.run.benchoverhead import bench_overhead, missed
+from testbed.run.conduct import EXIT_BAD, EXIT_INTERRUPTED, accelerator
+from testbed.run.signals import interruptible
+from testbed.spec import KernelSpec, load_guest, resolve_kernel
 
 __all__ = ["app"]
 
@@ -34,9 +40,7 @@ def census(
 ) -> None:
     """Count tables by each way to a guest's memory, and read the same bytes without looking at them: the limit."""
     root = checkout_root()
-    specs = [resolve_kernel(root, name) for name in kernel or ["vanilla-6.12"]]
-    if len({spec.name for spec in specs}) != len(specs):
-        raise SpecError("--kernel: a kernel is named twice; name it once")
+    specs = _kernels(root, kernel or ["vanilla-6.12"])
     lines = []
     with shown() as progress:
         accel = accelerator("auto", False, progress)
@@ -46,6 +50,42 @@ def census(
             lines.append(_row(speed))
     if not json_:
         rows(HEADERS, lines)
+
+
+@app.command()
+def overhead(
+    kernel: Annotated[
+        list[str] | None,
+        typer.Option("--kernel", "-k", help="Kernel; the first is what the others are held against."),
+    ] = None,
+    op: Annotated[list[str] | None, typer.Option(help="Operation; default: all.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="One line of JSON for each kernel and operation.")] = False,
+) -> None:
+    """Count the instructions of faults, mappings, madvise, fork and exit; exit 1 if ptreclaim is over a budget."""
+    root = checkout_root()
+    specs = _kernels(root, kernel or ["vanilla-6.12", "ptreclaim-6.12"])
+    with shown() as progress, interruptible():
+        try:
+            records = bench_overhead(root, specs, load_guest(root, "minimal"), progress, op or OPERATIONS)
+        except KeyboardInterrupt:
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    if json_:
+        for record in records:
+            emit(record)
+    else:
+        for line in overhead_table(records):
+            say(line)
+    for line in overhead_summary(records):
+        (fail if json_ else say)(line)
+    if missed(records):
+        raise typer.Exit(EXIT_BAD)
+
+
+def _kernels(root: Path, names: Sequence[str]) -> list[KernelSpec]:
+    specs = [resolve_kernel(root, name) for name in names]
+    if len({spec.name for spec in specs}) != len(specs):
+        raise SpecError("--kernel: a kernel is named twice; name it once")
+    return specs
 
 
 def _figures(speed: Speed) -> dict[str, float]:

@@ -18,6 +18,8 @@ CONSOLE = "console"
 CONSOLE_LOG = "console.log"
 # The kernel parameter that makes the agent give a shell on the console.
 SHELL = "testbed.shell"
+# An instruction is a nanosecond of the guest's time, and nothing else is: no time of the host's, no date, no chance.
+COUNTING = ("-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Launch:
 
     ``levels`` is 4 or 5 (page-table levels), ``folder`` keeps the logs, ``sockets`` is a folder with a path short
     enough for ``sun_path`` (108 bytes). ``shared_ram`` puts the guest's RAM into a memory file that others can map.
+    ``counting`` makes the guest's clocks count its instructions, which TCG alone can do.
     """
 
     accel: str
@@ -40,6 +43,12 @@ class Launch:
     paused: bool = True
     shared_ram: bool = False
     interactive: bool = False
+    counting: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no QEMU can do."""
+        if self.counting and self.accel != "tcg":
+            raise ValueError(f"TCG alone counts instructions, not {self.accel}")
 
     @property
     def qmp_socket(self) -> Path:
@@ -90,6 +99,8 @@ def qemu_argv(launch: Launch) -> list[str]:
     # -cpu max under TCG has LA57: without the flag a guest would run with 5 levels
     argv += ["-accel", launch.accel, "-cpu", f"{cpu},la57={la57}"]
     argv += ["-machine", "q35", "-smp", str(launch.vcpus), "-m", f"{launch.memory_bytes >> 20}M"]
+    if launch.counting:
+        argv += COUNTING
     if launch.shared_ram:
         argv += ["-object", f"memory-backend-memfd,id=ram,size={launch.memory_bytes >> 20}M,share=on"]
         argv += ["-machine", "memory-backend=ram"]

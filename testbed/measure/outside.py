@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from drgn import Program
+from numpy.typing import NDArray
 
 from testbed.errors import MeasureError
-from testbed.measure.census import Census, Memory, guest_memory, qemu_blocks, take
+from testbed.measure.census import Census, Memory, guest_memory, qemu_blocks, stale_entries, take
 from testbed.measure.kernellog import kernel_log, kernel_said
 
 __all__ = ["Examiner"]
@@ -38,6 +40,12 @@ class Examiner:
         if self._memory is None:
             self._memory = guest_memory(self.program, pid, qemu_blocks(execute))
         return take(self.program, self._memory)
+
+    def stale_entries(self, frames: NDArray[np.intp]) -> int:
+        """Count entries of the zeropage in those of the page frames that are tables no more; after a census only."""
+        if self._memory is None:
+            raise MeasureError("no census was taken, so nobody knows how to read this guest")
+        return stale_entries(self.program, self._memory, frames)
 
     def said(self, clock_s: float) -> bool:
         """Tell whether the kernel itself logged anything at that second of its clock (see :mod:`.kernellog`)."""

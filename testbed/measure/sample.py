@@ -12,7 +12,7 @@ from typing import Any
 from testbed.measure.agreement import differences
 from testbed.measure.census import LEVELS, Census
 
-__all__ = ["census_record", "console_pattern", "sample"]
+__all__ = ["census_record", "console_pattern", "judged_spaces", "sample"]
 
 TABLE_KB = 4
 
@@ -28,18 +28,20 @@ def sample(
     census: Census | None,
     pid: int,
     unexamined: str | None = None,
+    stale: int = 0,
 ) -> dict[str, Any]:
     """Make the record of one phase (fields in kB where they end in ``_kb``, tables where they do not).
 
     ``pid`` is the workload's. ``census`` is None where none was taken; ``unexamined`` says why. Then ``needed`` is the
-    agent's estimate from pagemap: PTE tables that hold a present or swapped page other than the zeropage.
+    agent's estimate from pagemap: PTE tables that hold a present or swapped page other than the zeropage. ``stale``
+    counts entries of the zeropage in memory that held the workload's tables at an earlier phase, and no longer does.
     """
     console = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", console_line or "")}
     record: dict[str, Any] = {key: value for key, value in counters.items() if key != "needed"}
     record["console_pagetables_kb"] = console.get("pagetables_kb")
     if census is not None:
         record["qmp_pagetables_kb"] = census.accounts.nr_pagetable * TABLE_KB
-        record |= census_record(census, pid)
+        record |= census_record(census, pid) | {"stale_entries": stale}
     else:
         needed = {level: int(counters["needed"].get(level, 0)) for level in LEVELS}
         record |= {"census": None, "unexamined": unexamined} | _needed(needed, "pagemap")
@@ -54,9 +56,7 @@ def census_record(census: Census, pid: int | None) -> dict[str, Any]:
 
     ``needed`` counts what must stay, page-cache tables (``file``) included; ``left_over`` what need not.
     """
-    mine = tuple(i for i, space in enumerate(census.spaces) if pid is not None and space.pid == pid)
-    cgroup = census.spaces[mine[0]].cgroup if mine else 0
-    judged = census.of_cgroup(cgroup) or mine
+    judged = judged_spaces(census, pid)
     others = [index for index in range(len(census.spaces)) if index not in judged]
     counts = census.counts(judged)
     left_over = {level: counts[level]["empty"] + counts[level]["zero"] for level in LEVELS}
@@ -78,6 +78,13 @@ def census_record(census: Census, pid: int | None) -> dict[str, Any]:
         "census_s": round(census.seconds, 4),
         "census_way": census.way,
     }
+
+
+def judged_spaces(census: Census, pid: int | None) -> tuple[int, ...]:
+    """Give the owners (indices) in the memory cgroup of ``pid``, or its own where it has none."""
+    mine = tuple(i for i, space in enumerate(census.spaces) if pid is not None and space.pid == pid)
+    cgroup = census.spaces[mine[0]].cgroup if mine else 0
+    return census.of_cgroup(cgroup) or mine
 
 
 def _needed(needed: Mapping[str, int], source: str) -> dict[str, Any]:

@@ -22,7 +22,8 @@ COLOURS = {
     "error": "magenta",
     "flake": "magenta",
 }
-HEADERS = ("scenario", "kernel", "start", "peak", "after", "had to stay", "left over", "of it PTE", "verdict", "s")
+PHASES = ("start", "peak", "after", "pressed")
+HEADERS = ("scenario", "kernel", *PHASES, "had to stay", "left over", "of it PTE", "verdict", "s")
 TABLE_KB = 4
 
 
@@ -32,7 +33,10 @@ def of_scenarios(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> Table:
-    """Give the table; memory is the workload's page tables (VmPTE and what of it is needed) in kB."""
+    """Give the table; memory is the workload's page tables (VmPTE and what of it is needed) in kB.
+
+    What had to stay and what was left over is that of the last phase: ``pressed`` where there is one, else ``after``.
+    """
     view = Table(
         title="Page-table memory of the workload (VmPTE, kB)",
         title_justify="left",
@@ -94,14 +98,14 @@ def summary(records: Sequence[Mapping[str, Any]]) -> list[str]:
 def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
     _, _, label = record["cell"].split("/", 2)
     phases = record["phases"]
-    after = phases.get("after", {})
+    last = phases.get("pressed") or phases.get("after", {})
     return (
         label.removesuffix("#1"),
         record["kernel"]["name"],
-        *(_kb(phases.get(phase, {}).get("vmpte_kb")) for phase in ("start", "peak", "after")),
-        _kb(after.get("needed_kb")),
-        _kb(after.get("left_over_kb")),
-        _kb(_pte_kb(after)),
+        *(_kb(phases.get(phase, {}).get("vmpte_kb")) for phase in PHASES),
+        _kb(last.get("needed_kb")),
+        _kb(last.get("left_over_kb")),
+        _kb(_pte_kb(last)),
         record["verdict"],
         f"{record['wall_s']:.1f}",
     )

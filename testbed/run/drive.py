@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from testbed.errors import GuestHung, MeasureError, QmpLost
 from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine
 from testbed.measure.outside import Examiner
-from testbed.measure.sample import census_record, console_pattern, sample
+from testbed.measure.sample import census_record, console_pattern, judged_spaces, sample
 from testbed.run.guard import Guard
 from testbed.run.launching import BOOT_S, SILENCE_S
 from testbed.run.plan import Cell
@@ -38,6 +41,7 @@ class Notes:
     """What is learnt while a cell runs; ``heard`` is when the agent's last message came (``time.monotonic``).
 
     ``examiner`` sees the guest from outside; None where that can't be, or is not wanted. ``pid`` is the workload's.
+    ``frames`` are the page frames in which PTE tables of its cgroup lay at any phase so far.
     """
 
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -50,6 +54,7 @@ class Notes:
     heard: float = 0.0
     examiner: Examiner | None = None
     pid: int | None = None
+    frames: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
 
 
 def drive(
@@ -169,15 +174,18 @@ def _measure(
     if not re.fullmatch(r"[\w-]{1,64}", phase):
         raise MeasureError(f"the guest names a phase {phase!r}; it is to be part of a file's name")
     line = machine.expect_console(console_pattern(notes.nonce, phase), Deadline.after(CONSOLE_S, slow))
-    census = None
+    census, stale = None, 0
     if notes.examiner is not None and machine.pid is not None:
         machine.pause()
         try:
             census = notes.examiner.census(machine.pid, machine.qmp.execute)
+            if len(notes.frames):
+                stale = notes.examiner.stale_entries(notes.frames)
         finally:
             machine.resume()
         census.save(census_path(folder, phase))
-    record = sample(message["counters"], line, census, notes.pid, unexamined)
+        notes.frames = np.union1d(notes.frames, census.frames(judged_spaces(census, notes.pid)))
+    record = sample(message["counters"], line, census, notes.pid, unexamined, stale)
     return {**record, "settled": message["settled"], "settle_ms": message["settle_ms"]}
 
 

@@ -5,9 +5,10 @@ from collections.abc import Collection
 
 from testbed.spec.hints import unknown
 
-__all__ = ["EXIT_STATUS", "METRICS", "check_metric", "split_metric"]
+__all__ = ["EXIT_METRICS", "METRICS", "check_metric", "split_metric"]
 
-EXIT_STATUS = "exit.status"
+# Of a workload that a signal ended there is no status; ``oom_kill`` counts whom the OOM killer ended in its cgroup.
+EXIT_METRICS = ("exit.status", "exit.oom_kill")
 LEVELS = ("pte", "pmd", "pud", "p4d")
 CENSUS = ("tables", "empty", "zero", "file", "needed", "deposit", "bad")
 ENTRIES = (
@@ -26,6 +27,7 @@ PLAIN = (
     "needed_kb",
     "left_over_kb",
     "left_over_file",
+    "stale_entries",
 )
 METRICS = (
     *PLAIN,
@@ -49,11 +51,11 @@ def split_metric(metric: str) -> tuple[str, str]:
 
 
 def check_metric(metric: str, phases: Collection[str]) -> None:
-    """Raise ValueError unless the metric is ``exit.status`` or a known name in one of the phases."""
+    """Raise ValueError unless the metric is one of the exit or a known name in one of the phases."""
     phase, name = split_metric(metric)
     if phase == "exit":
-        if metric != EXIT_STATUS:
-            raise ValueError(f"unknown metric {metric!r}; of the exit only {EXIT_STATUS} is known")
+        if metric not in EXIT_METRICS:
+            raise ValueError(f"unknown metric {metric!r}; of the exit only {' and '.join(EXIT_METRICS)} are known")
     elif phase not in phases:
         raise ValueError(f"phase {phase!r} of {metric!r} is not in phases: {', '.join(phases)}")
     elif name not in METRICS:

@@ -21,7 +21,10 @@ from testbed.machine.inspect import sysrq
 from testbed.machine.machine import Machine
 from testbed.measure.agreement import internal
 from testbed.measure.census import WAYS, guest_memory_by, qemu_blocks, take
+from testbed.measure.census.kernel import read_kernel
+from testbed.measure.census.stale import zeropage_words
 from testbed.measure.outside import Examiner
+from testbed.measure.sample import judged_spaces
 from testbed.run.guard import Guard
 
 NONCE = "00c0ffee"
@@ -45,7 +48,7 @@ def flooded(launch):
     """A guest whose RAM is a shared file, in which a program has made 4096 tables of the zeropage and waits."""
     with Machine(replace(launch, shared_ram=True), Guard()) as machine:
         machine.start(Deadline.after(60))
-        pid = at_phase(machine, "peak", "zeropage-flood", f"--span={TABLES << 21}")
+        pid = at_phase(machine, "peak", "zeropage-flood", f"--span={TABLES << 21}", "--press=knob")
         yield machine, pid
 
 
@@ -64,6 +67,19 @@ def same(one: dict, other: dict) -> bool:
     """Whether two censuses counted the same: all but how long it took and by which way."""
     drop = ("seconds", "way")
     return {k: v for k, v in one.items() if k not in drop} == {k: v for k, v in other.items() if k not in drop}
+
+
+def test_entries_of_the_zeropage_are_found_in_the_pages_of_tables_and_are_not_stale_while_they_are_tables(
+    flooded, kernel
+):
+    machine, pid = flooded
+    machine.pause()
+    examiner = Examiner(machine.launch.examine_socket, kernel.vmlinux)
+    census = examiner.census(machine.pid, machine.qmp.execute)
+    frames = census.frames(judged_spaces(census, pid))
+    memory = guest_memory_by("mmap", examiner.program, machine.pid, qemu_blocks(machine.qmp.execute))
+    assert zeropage_words(memory, read_kernel(examiner.program).zero_pfn, frames) >= TABLES
+    assert examiner.stale_entries(frames) == 0
 
 
 def test_all_ways_to_the_memory_of_a_guest_give_the_same_census(flooded, kernel):

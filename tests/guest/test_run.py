@@ -25,13 +25,15 @@ def quick(tmp_path_factory):
 @pytest.mark.timeout(3600)
 def test_quick_matrix_is_as_expected(quick):
     assert quick.code == 0, quick.stderr
-    assert {record["verdict"] for record in quick.records} <= {"pass", "gap"}
+    assert {record["verdict"] for record in quick.records} == {"pass"}
 
 
 def test_vanilla_shows_the_leak_in_every_benign_scenario(quick):
-    vanilla = [r for r in quick.records if r["kernel"]["name"] == "vanilla-6.12" and r["scenario"]["kind"] == "benign"]
-    assert len(vanilla) >= 8
-    for record in vanilla:
+    benign = [r for r in quick.records if r["kernel"]["name"] == "vanilla-6.12" and r["scenario"]["kind"] == "benign"]
+    killed = [r["scenario"]["name"] for r in benign if r["exit"]["oom_kill"]]
+    assert killed == ["benign/memcg-survival"]
+    assert len(benign) >= 12
+    for record in (r for r in benign if r["scenario"]["name"] not in killed):
         assert record["phases"]["after"]["vmpte_kb"] >= 0.9 * record["phases"]["peak"]["vmpte_kb"], record["cell"]
 
 
@@ -39,13 +41,20 @@ def test_ptreclaim_gives_back_what_vanilla_keeps_beyond_need(quick):
     cells = {}
     for record in quick.records:
         kernel, _, label = record["cell"].split("/", 2)
-        cells.setdefault(label, {})[kernel] = record["phases"]["after"]
+        cells.setdefault(label, {})[kernel] = record["phases"].get("after")
     checked = [label for label in cells if any(churn in label for churn in CHURNS)]
     assert len(checked) >= 7
     for label in checked:
         vanilla, ours = cells[label]["vanilla-6.12"], cells[label]["ptreclaim-6.12"]
         kept = vanilla["left_over"]["pte"]
-        assert ours["left_over"]["pte"] <= 0.05 * kept, (label, kept, ours["left_over"])
+        assert ours["left_over"]["pte"] <= 0.02 * kept + 16, (label, kept, ours["left_over"])
+
+
+def test_reclaim_on_demand_leaves_nothing_that_could_go(quick):
+    asked = [r for r in quick.records if r["kernel"]["name"] == "ptreclaim-6.12" and "pressed" in r["phases"]]
+    assert len(asked) >= 5
+    for record in asked:
+        assert record["phases"]["pressed"]["left_over"]["pte"] == 0, record["cell"]
 
 
 def test_all_channels_agree_to_the_page(quick):
@@ -55,10 +64,15 @@ def test_all_channels_agree_to_the_page(quick):
             assert numbers["pagetables_kb"] == numbers["console_pagetables_kb"] == numbers["qmp_pagetables_kb"]
 
 
-def test_gap_is_printed_and_never_silently_passed(quick):
-    gaps = [record for record in quick.records if record["verdict"] == "gap"]
-    assert [record["kernel"]["name"] for record in gaps] == ["ptreclaim-6.12"]
-    assert f"GAP {gaps[0]['cell']}" in quick.stderr
+def test_gap_is_printed_and_never_silently_passed(tmp_path):
+    scenario = tmp_path / "known.yaml"
+    text = (ROOT / "scenarios" / "malicious" / "zeropage-flood.yaml").read_text()
+    gap = "known_gap: {'vanilla-*': {expect: pressed.left_over.pte <= 16, reason: there is nobody to ask}}\n"
+    scenario.write_text(f"kind: malicious\n{text}{gap}")
+    done = tb("run", scenario, "--kernel", "vanilla-6.12", "--set", "span=1GiB", "--json", "--out", tmp_path / "runs")
+    (record,) = done.records
+    assert (done.code, record["verdict"]) == (0, "gap")
+    assert f"GAP {record['cell']}: there is nobody to ask (pressed.left_over.pte 512 is not <= 16)" in done.stderr
 
 
 def test_accelerator_and_its_reason_are_in_every_record(quick):

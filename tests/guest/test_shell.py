@@ -10,7 +10,7 @@ from conftest import ROOT, tb
 
 TB = [sys.executable, "-c", "from testbed.cli import main; main()"]
 CELL = ["malicious/pte-flood", "--kernel", "vanilla-6.12", "--set", "span=64MiB"]
-WORKLOAD = "/workloads/pte-flood --span=67108864"
+WORKLOAD = "/workloads/pte-flood --span=67108864 --press=knob"
 
 
 @contextmanager

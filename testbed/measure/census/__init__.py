@@ -6,7 +6,7 @@ from testbed.measure.census.blocks import dump_blocks, kernel_blocks, qemu_block
 from testbed.measure.census.census import LEVELS, Accounts, Census, HugeEntries, Tables, by_class
 from testbed.measure.census.memory import Block, DrgnMemory, FileMemory, Memory, QemuMemory
 from testbed.measure.census.spaces import Space
-from testbed.measure.census.take import table_frames, take
+from testbed.measure.census.take import stale_entries, table_frames, take
 from testbed.measure.census.ways import WAYS, guest_memory, guest_memory_by
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "guest_memory_by",
     "kernel_blocks",
     "qemu_blocks",
+    "stale_entries",
     "table_frames",
     "take",
 ]

@@ -29,7 +29,7 @@ class Tables:
     """A row a table: owner (index of ``Census.spaces``), level (1 PTE … 4 P4D), first address that it maps, class.
 
     ``deposit`` marks the PTE tables that hang in no tree but wait behind a huge page. The tables of level 1 that hang
-    in a tree come first: row by row, ``entries`` counts theirs by kind.
+    in a tree come first: row by row, ``entries`` counts theirs by kind, and ``frame`` is the page frame they lie in.
     """
 
     space: NDArray[np.int32]
@@ -38,6 +38,7 @@ class Tables:
     kind: NDArray[np.uint8]
     deposit: NDArray[np.bool_]
     entries: NDArray[np.uint16]
+    frame: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,11 @@ class Census:
         counted = {kind: count for kind, count in small if kind != NEVER_LISTED}
         return counted | {f"huge_{kind}": count for kind, count in zip(HUGE_KINDS, large, strict=True)}
 
+    def frames(self, spaces: Collection[int] | None = None) -> NDArray[np.intp]:
+        """Page frames of the PTE tables in the trees of those owners (indices) or of all."""
+        mine = np.isin(self.tables.space[: len(self.tables.frame)], self._which(spaces))
+        return self.tables.frame[mine]
+
     @cached_property
     def _by_class(self) -> NDArray[np.int64]:
         """Tables by owner, level (0 is unused) and class."""
@@ -140,7 +146,8 @@ class Census:
         """Keep every table in a ``.npz``: ``mm`` (index of ``spaces``), ``level``, ``address``, ``class``, ``deposit``.
 
         ``spaces`` holds ``pid name`` of each owner, ``classes``, ``kinds`` and ``huge_kinds`` the names; ``entries``
-        belongs to the first tables, row by row; ``huge_mm``, ``huge_address`` and ``huge_kind`` are a row an entry.
+        and ``frame`` belong to the first tables, row by row; ``huge_mm``, ``huge_address`` and ``huge_kind`` are a row
+        an entry.
         """
         tables, huge = self.tables, self.huge
         columns: dict[str, Any] = {
@@ -150,6 +157,7 @@ class Census:
             "class": tables.kind,
             "deposit": tables.deposit,
             "entries": tables.entries,
+            "frame": tables.frame,
             "huge_mm": huge.space,
             "huge_address": huge.address,
             "huge_kind": huge.kind.astype(np.uint8),

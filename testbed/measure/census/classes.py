@@ -21,7 +21,8 @@ from testbed.measure.census.entries import (
 )
 from testbed.measure.census.kernel import Kernel
 from testbed.measure.census.memmap import Memmap
-from testbed.measure.census.memory import U64
+from testbed.measure.census.memory import U64, Memory
+from testbed.measure.census.private import holds_private_zeropages
 from testbed.measure.census.vmas import Vmas
 from testbed.measure.census.walk import Level
 from testbed.measure.census.x86 import ENTRIES, LEAF, PRESENT
@@ -56,14 +57,21 @@ class Huge:
 
 
 def pte_classes(
-    tables: PteTables, vmas: Vmas, kernel: Kernel, space: NDArray[np.int32], address: U64
+    memory: Memory,
+    tables: PteTables,
+    vmas: Vmas,
+    kernel: Kernel,
+    pfn: NDArray[np.intp],
+    space: NDArray[np.int32],
+    address: U64,
 ) -> NDArray[np.uint8]:
-    """Class PTE tables as design.md section 3 does."""
+    """Class PTE tables as design.md section 3 does, and keep those whose zeropages hide what is in a file."""
     others = [kind for kind in range(len(KINDS)) if kind not in (NONE, ZERO, *FILE_KINDS)]
     used = tables.counts[:, NONE] < ENTRIES
     classes = np.where(used, NEEDED, EMPTY).astype(np.uint8)
     maybe = np.flatnonzero(used & ~tables.has(others))
     maybe = maybe[bare(vmas, kernel, space[maybe], address[maybe])]
+    maybe = maybe[~holds_private_zeropages(memory, vmas, kernel, pfn[maybe], space[maybe], address[maybe])]
     classes[maybe] = np.where(tables.has(FILE_KINDS)[maybe], FILE, ZERO_CLASS)
     return classes
 

@@ -63,6 +63,7 @@ class VmaLayout:
     start: int
     end: int
     flags: int
+    ops: int
     root: int
     bare: int
     softdirty: int
@@ -250,6 +251,7 @@ def _vma(prog: Program) -> VmaLayout:
         start=_offset(prog, "vm_area_struct", "vm_start"),
         end=_offset(prog, "vm_area_struct", "vm_end"),
         flags=_offset(prog, "vm_area_struct", "vm_flags"),
+        ops=_offset(prog, "vm_area_struct", "vm_ops"),
         root=_offset(prog, "mm_struct", "mm_mt.ma_root"),
         bare=bare,
         softdirty=mask("SOFTDIRTY"),

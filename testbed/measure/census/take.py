@@ -22,10 +22,11 @@ from testbed.measure.census.memmap import Memmap, read_memmap
 from testbed.measure.census.memory import U64, Memory
 from testbed.measure.census.rcu import pending_tables
 from testbed.measure.census.spaces import read_spaces
+from testbed.measure.census.stale import zeropage_words
 from testbed.measure.census.vmas import Vmas, read_vmas
 from testbed.measure.census.walk import PMD, PTE, KernelTree, Level, Tree, walk, walk_kernel
 
-__all__ = ["table_frames", "take"]
+__all__ = ["stale_entries", "table_frames", "take"]
 
 # What garbage, or a QEMU that goes away meanwhile, may end in anywhere: drgn, numpy and arithmetic raise these.
 UNEXPECTED = (
@@ -60,6 +61,19 @@ def table_frames(prog: Program, memory: Memory) -> NDArray[np.intp]:
     return read_memmap(memory, _kernel(prog, memory)).pfns
 
 
+def stale_entries(prog: Program, memory: Memory, frames: NDArray[np.intp]) -> int:
+    """Count entries of the zeropage that still stand in ``frames``, which were tables, where they are none any more.
+
+    Raises MeasureError like :func:`take`.
+    """
+    try:
+        kernel = _kernel(prog, memory)
+        gone = frames[~read_memmap(memory, kernel).table[frames]]
+        return zeropage_words(memory, kernel.zero_pfn, gone)
+    except UNEXPECTED as error:
+        raise MeasureError(f"former page tables can't be read: {type(error).__name__}: {error}") from error
+
+
 def _kernel(prog: Program, memory: Memory) -> Kernel:
     """Read what is to be known of the kernel; its word on how much RAM there is holds no further than the RAM."""
     kernel = read_kernel(prog)
@@ -74,14 +88,15 @@ def _take(prog: Program, memory: Memory, began: float) -> Census:
     own = walk_kernel(memory, memmap, kernel.levels, _tops(kernel))
     roots = np.array([kernel.physical(space.pgd) for space in spaces], dtype=np.uint64)
     tree = walk(memory, memmap, kernel.levels, roots, own, _with_hugetlb(vmas, kernel, len(spaces)))
-    contents = read_ptes(memory, kernel, memmap, tree.level(PTE).pfn)
-    classes = pte_classes(contents, vmas, kernel, tree.level(PTE).space, tree.level(PTE).address)
+    below = tree.level(PTE)
+    contents = read_ptes(memory, kernel, memmap, below.pfn)
+    classes = pte_classes(memory, contents, vmas, kernel, below.pfn, below.space, below.address)
     heads = np.array([space.deposits for space in spaces], dtype=np.uint64)
     rows, huge, astray = _classed(tree, classes, kernel, memmap, vmas, heads)
     space, level, address, kind, deposit = (np.concatenate(column) for column in zip(*rows, strict=True))
     return Census(
         spaces=spaces,
-        tables=Tables(space, level, address, kind, deposit, contents.counts),
+        tables=Tables(space, level, address, kind, deposit, contents.counts, tree.level(PTE).pfn),
         huge=huge,
         bad=_bad(tree, astray, len(spaces)),
         shared=np.bincount(tree.shared, minlength=len(spaces)),

@@ -30,12 +30,16 @@ DEPTH = 31
 
 @dataclass(frozen=True)
 class Vmas:
-    """Mappings sorted by (space, start): owner's index, first byte, byte behind the last, ``vm_flags``."""
+    """Mappings sorted by (space, start): owner's index, first byte, byte behind the last, ``vm_flags``.
+
+    ``anonymous``: no ``vm_ops``, see ``vma_is_anonymous()`` in include/linux/mm.h.
+    """
 
     space: NDArray[np.int32]
     start: U64
     end: U64
     flags: U64
+    anonymous: NDArray[np.bool_]
     #: Nodes and mappings that lie outside RAM, or that a loop made endless.
     bad: int
 
@@ -104,15 +108,15 @@ def _slots(words: U64, limit: U64, kind: int) -> tuple[NDArray[np.intp], U64, U6
 
 def _read(memory: Memory, kernel: Kernel, space: NDArray[np.int32], pointers: U64, bad: int) -> Vmas:
     layout = kernel.vma
-    size = max(layout.start, layout.end, layout.flags) + 8
+    size = max(layout.start, layout.end, layout.flags, layout.ops) + 8
     address = pointers - np.uint64(kernel.page_offset)
     inside = memory.inside(address, size)
     raw = memory.gather(address[inside], size)
-    start, end, flags = (
+    start, end, flags, ops = (
         np.ascontiguousarray(raw[:, at : at + 8]).view(np.uint64)[:, 0]
-        for at in (layout.start, layout.end, layout.flags)
+        for at in (layout.start, layout.end, layout.flags, layout.ops)
     )
     space = space[inside]
     order = np.lexsort((start, space))
     lost = bad + int(np.count_nonzero(~inside))
-    return Vmas(space[order], start[order], end[order], flags[order], lost)
+    return Vmas(space[order], start[order], end[order], flags[order], ops[order] == 0, lost)

@@ -78,6 +78,14 @@ def test_killed_workload_is_a_fail_unless_the_scenario_says_so():
     assert judge(evidence(exit=killed), [], None, may_die=True).kind == "done"
 
 
+def test_workload_that_a_kernel_must_kill_and_does_not_is_a_fail():
+    wanted = [expectation("exit.oom_kill >= 1")]
+    killed = finished(status=None, signal=9, oom_kill=1)
+    assert judge(evidence(exit=killed, phases={}), wanted, None, may_die=True).kind == "pass"
+    verdict = judge(evidence(), wanted, None, may_die=True)
+    assert (verdict.kind, verdict.reason) == ("fail", "exit.oom_kill 0 is not >= 1")
+
+
 def test_oom_kill_names_its_victim_and_its_limit():
     console = (
         "<3>[    4.000000] Memory cgroup out of memory: Killed process 78 (die) total-vm:1kB, anon-rss:0kB, "

@@ -3,6 +3,8 @@ import dataclasses
 import shlex
 from pathlib import Path
 
+import pytest
+
 from testbed.machine.qemu import Launch, command_line, qemu_argv
 
 LAUNCH = Launch("tcg", Path("/k/bzImage"), Path("/g/initramfs"), 1 << 30, 2, 4, Path("/run/cell"), Path("/tmp/tb-1"))
@@ -18,6 +20,25 @@ def test_kvm_and_tcg_differ_in_accel_and_cpu_alone():
 def test_page_table_levels_are_the_guests_not_the_cpu_models():
     assert "max,la57=off" in qemu_argv(LAUNCH)
     assert "max,la57=on" in qemu_argv(dataclasses.replace(LAUNCH, levels=5))
+
+
+def test_guest_that_counts_instructions_knows_no_time_or_chance_of_the_hosts():
+    counting = qemu_argv(dataclasses.replace(LAUNCH, counting=True))
+    at = counting.index("-icount")
+    assert counting[at : at + 6] == [
+        "-icount",
+        "shift=0,sleep=off",
+        "-rtc",
+        "base=2026-01-01,clock=vm",
+        "-seed",
+        "1",
+    ]
+    assert counting[:at] + counting[at + 6 :] == qemu_argv(LAUNCH)
+
+
+def test_kvm_counts_no_instructions():
+    with pytest.raises(ValueError, match="TCG alone counts instructions"):
+        dataclasses.replace(LAUNCH, accel="kvm", counting=True)
 
 
 def test_no_network_device():

@@ -37,7 +37,13 @@ def census() -> Census:
             Space(2, 1, "init", 0x2000, 0, 9 * 4096, 0),
         ),
         tables=Tables(
-            space.astype(np.int32), level.astype(np.uint8), np.zeros(len(level), np.uint64), kind, deposit, entries
+            space.astype(np.int32),
+            level.astype(np.uint8),
+            np.zeros(len(level), np.uint64),
+            kind,
+            deposit,
+            entries,
+            np.arange(len(entries)),
         ),
         huge=HugeEntries(nothing.astype(np.int32), nothing, nothing.astype(np.intp)),
         bad=np.zeros((2, 5), dtype=np.int64),

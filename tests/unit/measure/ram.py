@@ -27,7 +27,7 @@ KERNEL = Kernel(
     zero_pfn=ZERO,
     huge_zero_pfn=HUGE_ZERO,
     page=PageLayout(64, 0, 8, 24, 48, 56, 16, 8, 0xF2, 1 << 17),
-    vma=VmaLayout(start=0, end=8, flags=32, root=72, bare=0x2000, softdirty=1 << 27, hugetlb=1 << 22),
+    vma=VmaLayout(start=0, end=8, flags=32, ops=40, root=72, bare=0x2000, softdirty=1 << 27, hugetlb=1 << 22),
     swap=Swap(files=28, migration=28, device=31),
 )
 
@@ -69,12 +69,12 @@ def page(frame: int) -> int:
     return VMEMMAP + frame * 64
 
 
-def vmas(*mappings: tuple[int, int, int, int]) -> Vmas:
-    """Mappings as (space, start, end, flags)."""
+def vmas(*mappings: tuple[int, int, int, int], files: tuple[int, ...] = ()) -> Vmas:
+    """Mappings as (space, start, end, flags); those that start at one of ``files`` are not anonymous."""
     columns = list(zip(*sorted(mappings), strict=True)) or [(), (), (), ()]
     space, start, end, flags = columns
     words = [np.array(column, dtype=np.uint64) for column in (start, end, flags)]
-    return Vmas(np.array(space, dtype=np.int32), *words, bad=0)
+    return Vmas(np.array(space, dtype=np.int32), *words, ~np.isin(words[0], files), bad=0)
 
 
 __all__ = [

@@ -26,7 +26,8 @@ def ram(tmp_path) -> Ram:
 
 def classed(ram: Ram, mappings=PLAIN) -> tuple[str, dict[str, int]]:
     tables = read_ptes(ram.memory, KERNEL, ram.memmap, np.array([TABLE]))
-    (kind,) = pte_classes(tables, mappings, KERNEL, np.zeros(1, np.int32), np.zeros(1, np.uint64))
+    at = np.array([TABLE]), np.zeros(1, np.int32), np.zeros(1, np.uint64)
+    (kind,) = pte_classes(ram.memory, tables, mappings, KERNEL, *at)
     counts = dict(zip(KINDS, tables.counts[0].tolist(), strict=True))
     return CLASSES[kind], {name: count for name, count in counts.items() if count and name != "none"}
 
@@ -96,6 +97,19 @@ def test_locked_mapping_anywhere_in_the_two_mib_keeps_zero_and_file_tables(ram, 
     assert classed(ram, beside)[0] == "needed"
     behind = vmas((0, 0, 0x1000, 0), (0, MIB2, 2 * MIB2, LOCKED))
     assert classed(ram, behind)[0] != "needed"
+
+
+@pytest.mark.parametrize(("slot", "kind"), [(0x80, "needed"), (0xFF, "needed"), (0x7F, "zero"), (0x100, "zero")])
+def test_zeropage_in_a_private_mapping_of_a_file_keeps_its_table_and_one_beside_it_does_not(ram, slot, kind):
+    ram.entries[TABLE, slot] = entry(ZERO, SPECIAL)
+    file = 0x80 << 12
+    mappings = vmas((0, 0, file, 0), (0, file, 0x100 << 12, 0), (0, 0x100 << 12, MIB2, 0), files=(file,))
+    assert classed(ram, mappings)[0] == kind
+
+
+def test_zeropages_in_no_mapping_at_all_are_kept_if_a_file_is_near(ram):
+    ram.entries[TABLE, 300] = entry(ZERO, SPECIAL)
+    assert classed(ram, vmas((0, 0, 1 << 20, 0), files=(0,)))[0] == "needed"
 
 
 def test_locked_mapping_keeps_no_empty_table(ram):

@@ -24,9 +24,15 @@ RECORDS = [record("vanilla-6.12", "pass", 131364), record("ptreclaim-6.12", "fai
 
 def test_plain_rows_stand_in_columns():
     header, first, second = plain_rows(RECORDS)
-    sizes = ["40", "131,364", "131,364", "44", "131,320", "131,312"]
+    sizes = ["40", "131,364", "131,364", "-", "44", "131,320", "131,312"]
     assert first.split() == ["benign/x", "vanilla-6.12", *sizes, "pass", "3.1"]
     assert header.index("kernel") == first.index("vanilla") == second.index("ptreclaim")
+
+
+def test_what_was_left_over_is_told_of_the_phase_after_reclaim_where_there_is_one():
+    pressed = {"vmpte_kb": 60, "needed_kb": 52, "left_over_kb": 8, "left_over": {"pte": 0}}
+    asked = {**RECORDS[0], "phases": {**RECORDS[0]["phases"], "pressed": pressed}}
+    assert plain_rows([asked])[1].split()[4:9] == ["131,364", "60", "52", "8", "0"]
 
 
 def test_terminal_table_names_a_scenario_once():
@@ -37,7 +43,7 @@ def test_terminal_table_names_a_scenario_once():
 
 def test_cell_that_died_early_still_has_a_row():
     dead = {**RECORDS[0], "phases": {}, "verdict": "crash"}
-    assert plain_rows([dead])[1].split()[2:8] == ["-"] * 6
+    assert plain_rows([dead])[1].split()[2:9] == ["-"] * 7
 
 
 def test_summary_counts_and_names_what_failed_and_why_it_was_slow():

@@ -49,7 +49,7 @@ def test_matrix_may_be_named_by_its_path():
 def test_scale_and_settings_reach_the_workload():
     request = Request(ROOT, ("benign/dontneed-loop",), ("vanilla-6.12",), scale="full", overrides={"step": "4MiB"})
     (cell,) = plan(request)
-    assert cell.scenario.argv == (f"--span={50 << 30}", f"--step={4 << 20}")
+    assert cell.scenario.argv == (f"--span={50 << 30}", f"--step={4 << 20}", "--press=knob")
     assert cell.name.endswith(":step=4MiB#1")
 
 

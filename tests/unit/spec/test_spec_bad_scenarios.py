@@ -60,7 +60,7 @@ CASES = [  # what stood there, what a person wrote, the line, how the message st
     ("after.left_over.pte <= 16", "after.vmpte_kb <= 0.5 * peek.vmpte_kb",
      17, "phase 'peek' of 'peek.vmpte_kb' is not in phases: start, peak, after"),
     ("exit.status", "exit.signal",
-     19, "unknown metric 'exit.signal'; of the exit only exit.status is known"),
+     19, "unknown metric 'exit.signal'; of the exit only exit.status and exit.oom_kill are known"),
     ("after.left_over_kb == 0", "after.left_over_kib == 0",
      22, "unknown metric 'left_over_kib'; did you mean 'left_over_kb'? known: census.LEVEL.{tables,empty,zero,"),
     ("    reason: zeropage tables\n", "",

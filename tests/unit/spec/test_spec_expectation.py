@@ -59,7 +59,7 @@ def test_what_is_no_comparison_is_refused_with_the_grammar(text: str) -> None:
         ("after.left_over <= 3", "unknown metric 'left_over'; did you mean 'left_over_kb'?"),
         ("pressed.needed <= 3", "phase 'pressed' of 'pressed.needed' is not in phases: start, peak, after"),
         ("after.needed <= 2 * pek.needed", "phase 'pek' of 'pek.needed' is not in phases"),
-        ("exit.code == 0", "unknown metric 'exit.code'; of the exit only exit.status is known"),
+        ("exit.code == 0", "unknown metric 'exit.code'; of the exit only exit.status and exit.oom_kill are known"),
     ],
 )
 def test_a_metric_that_nobody_measures_is_refused(text: str, message: str) -> None:
