@@ -106,7 +106,8 @@ def _compare(test: str, kernel: str, was: Sequence[Record], now: Sequence[Record
     if before != after:
         yield Difference(test, None, kernel, before, after, worse)
     failed = RANKS[after] > 0
-    subtests, subtests_now = _subtests(was), _subtests(now)
+    subtests = _subtests(was)
+    subtests_now = _paired(subtests, _subtests(now))
     for name, outcome in subtests.items():
         then = subtests_now.get(name, MISSING)
         if then == outcome:
@@ -139,6 +140,19 @@ def _subtests(attempts: Sequence[Record]) -> dict[str, str]:
         for name, outcome in (record.get("subtests") or {}).items():
             outcomes.setdefault(name, []).append(outcome)
     return {name: _one(told, len(attempts)) for name, told in outcomes.items()}
+
+
+def _paired(was: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """Give the outcomes of ``now`` under the names of ``was``.
+
+    Some names hold a size or a time that differs from run to run. Two names that stand at the same place, each unknown
+    to the other side, are one subtest.
+    """
+    names = list(was)
+    return {
+        (names[at] if name not in was and at < len(names) and names[at] not in now else name): outcome
+        for at, (name, outcome) in enumerate(now.items())
+    }
 
 
 def _one(told: Sequence[str], attempts: int) -> str:

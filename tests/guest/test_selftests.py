@@ -24,9 +24,9 @@ def test_no_test_that_passes_on_vanilla_fails_on_ours(done):
 def test_vanilla_passes_and_tells_each_subtest(done):
     vanilla = {r["scenario"]["params"]["test"]: r for r in done.records if r["kernel"]["name"] == "vanilla-6.12"}
     assert [vanilla[test]["verdict"] for test in TESTS] == ["pass"] * len(TESTS)
-    assert vanilla["madv_populate"]["subtests"]["test_prot_read"] == "ok"
+    assert vanilla["madv_populate"]["subtests"]["MADV_POPULATE_READ with PROT_READ"] == "ok"
     for record in vanilla.values():
-        assert len(record["subtests"]) == sum(outcome in ("ok", "skip") for outcome in record["subtests"].values())
+        assert set(record["subtests"].values()) <= {"ok", "skip"}
 
 
 def test_table_has_a_row_for_each_test_and_a_column_for_each_kernel(done):
