@@ -34,10 +34,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class SuiteView:
-    """The records of one suite in one guest: by test, then by kernel, the attempts; ``baseline`` is None if not run."""
+    """The records of one suite: by test, then by kernel, the attempts; ``baseline`` is None if not run."""
 
     name: str
-    guest: str
     kernels: tuple[str, ...]
     baseline: str | None
     tests: Mapping[str, Mapping[str, Sequence[Record]]]
@@ -57,11 +56,11 @@ class SuiteView:
 
 def suite_views(records: Sequence[Record]) -> list[SuiteView]:
     """Give a view of each suite that records are of; records of scenarios are left out."""
-    suites: dict[tuple[str, str], list[Record]] = {}
+    suites: dict[str, list[Record]] = {}
     for record in records:
         if "baseline" in record.get("scenario", ()):
-            suites.setdefault((record["scenario"]["name"], record["guest"]["name"]), []).append(record)
-    return [_view(name, guest, members) for (name, guest), members in suites.items()]
+            suites.setdefault(record["scenario"]["name"], []).append(record)
+    return [_view(name, members) for name, members in suites.items()]
 
 
 def excused(records: Sequence[Record]) -> frozenset[str]:
@@ -72,14 +71,14 @@ def excused(records: Sequence[Record]) -> frozenset[str]:
     return frozenset(cell for view in suite_views(records) for cell in _excused(view))
 
 
-def _view(name: str, guest: str, records: Sequence[Record]) -> SuiteView:
+def _view(name: str, records: Sequence[Record]) -> SuiteView:
     kernels = tuple(dict.fromkeys(record["kernel"]["name"] for record in records))
     baseline = next((kernel for kernel in kernels if fnmatchcase(kernel, records[0]["scenario"]["baseline"])), None)
     tests: dict[str, dict[str, list[Record]]] = {}
     for record in records:
         test = tests.setdefault(str(record["scenario"]["params"]["test"]), {})
         test.setdefault(record["kernel"]["name"], []).append(record)
-    return SuiteView(name, guest, kernels, baseline, tests)
+    return SuiteView(name, kernels, baseline, tests)
 
 
 def _excused(view: SuiteView) -> Iterator[str]:

@@ -55,7 +55,7 @@ def _plain(view: SuiteView) -> list[str]:
 
 
 def _title(view: SuiteView) -> str:
-    return f"{view.name} in guest {view.guest} (verdict, subtests ok, of how many, seconds)"
+    return f"{view.name} (verdict, subtests ok, of how many, seconds)"
 
 
 def _coloured(attempts: Sequence[Record]) -> str:

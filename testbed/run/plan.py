@@ -100,12 +100,16 @@ def plan(request: Request) -> list[Cell]:
     Raises SpecError (from the spec layer) on anything that does not exist or does not fit.
     """
     cells: dict[str, Cell] = {}
+    guests: dict[str, GuestSpec] = {}  # a suite has one for many tests
     for matrix in _matrices(request):
         kernels = [resolve_kernel(request.root, name) for name in request.kernels or matrix.kernels]
-        for name, overrides in matrix.scenarios:
-            bind = load_binding(request.root, name)
+        for target, overrides in matrix.scenarios:
+            bind = load_binding(request.root, target)
             for bound in bind(request.scale or matrix.scale, {**overrides, **request.overrides}):
-                guest = _guest(request, bound)
+                name = request.guest or bound.guest
+                guest = guests[name] if name in guests else load_guest(request.root, name)
+                guests[name] = guest
+                _check_programs(guest, bound)
                 for attempt in range(1, request.repeat + 1):
                     for kernel in kernels:
                         cell = Cell(kernel, guest, bound, attempt)
@@ -113,13 +117,11 @@ def plan(request: Request) -> list[Cell]:
     return list(cells.values())
 
 
-def _guest(request: Request, bound: BoundScenario) -> GuestSpec:
-    """Load the guest that was asked for, else the scenario's; a test needs one with its program in it."""
-    guest = load_guest(request.root, request.guest or bound.guest)
+def _check_programs(guest: GuestSpec, bound: BoundScenario) -> None:
+    """Raise SpecError where a test is to run in a guest without its program in it."""
     folder = bound.test.program.partition("/")[0] if bound.test else None
     if folder and (guest.selftests is None or folder not in guest.selftests.folders):
         raise SpecError(f"guest {guest.name} has no selftests of {folder}; {bound.name} runs in {bound.guest}")
-    return guest
 
 
 def _matrices(request: Request) -> Sequence[MatrixSpec]:

@@ -88,7 +88,10 @@ def load_suite(root: Path, name_or_path: str | Path) -> SuiteSpec:
     document = read_document(root, path)
     suite = validate(document, _SuiteFile)
     _check_kernels(root, document, suite.kernels)
-    _check_guest(root, document, suite)
+    _check_guest(root, document, suite.folder, suite.guest, "guest")
+    for key, test in suite.tests.items():
+        if test.guest is not None:
+            _check_guest(root, document, suite.folder, test.guest, "tests", key, "guest")
     name = f"{SUITES}/{_stem(document, path)}"
     return SuiteSpec(
         name=name,
@@ -125,6 +128,7 @@ _Duration = Annotated[float, BeforeValidator(parse_duration)]
 
 
 class _Test(FileModel):
+    guest: str | None = None
     run: Annotated[list[str], BeforeValidator(_run)] | None = None
     write: _Write = Field(default_factory=dict)
     swap: bool = False
@@ -159,15 +163,15 @@ def _check_kernels(root: Path, document: Document, kernels: list[str]) -> None:
             raise document.error(problem, "kernels", at) from None
 
 
-def _check_guest(root: Path, document: Document, suite: _SuiteFile) -> None:
+def _check_guest(root: Path, document: Document, folder: str, guest: str, *loc: str) -> None:
+    """The guest is there and has the programs."""
     known = Tree(root).guests()
-    if suite.guest not in known:
-        raise document.error(unknown("guest", suite.guest, known), "guest")
-    selftests = load_guest(root, suite.guest).selftests
+    if guest not in known:
+        raise document.error(unknown("guest", guest, known), *loc)
+    selftests = load_guest(root, guest).selftests
     folders = selftests.folders if selftests else ()
-    if suite.folder not in folders:
-        message = f"{unknown('folder', suite.folder, folders)} (selftests of guest {suite.guest})"
-        raise document.error(message, "folder")
+    if folder not in folders:
+        raise document.error(f"{unknown('folder', folder, folders)} (selftests of guest {guest})", *loc)
 
 
 def _test(document: Document, suite: _SuiteFile, name: str, key: str, scale: str) -> BoundScenario:
@@ -183,7 +187,7 @@ def _test(document: Document, suite: _SuiteFile, name: str, key: str, scale: str
         label=f"{name}:{TEST}={key}",
         kind=SUITES,
         scale=scale,
-        guest=suite.guest,
+        guest=test.guest or suite.guest,
         workload=RUNNER,
         argv=(*_preparation(test), "--", f"{PROGRAMS}/{path}", *arguments),
         params={TEST: key},
