@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A guest image: one initramfs with the agent as init, the workloads, busybox, and files of Debian packages."""
+"""A guest image: one initramfs with the agent as init, workloads, busybox, files of Debian packages, selftests."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from testbed.build import apt, cache, process
@@ -11,29 +12,36 @@ from testbed.build.cpio import Archive
 from testbed.build.libraries import INTERPRETER, TARGET, find_library, is_elf, is_static, needed_libraries
 from testbed.build.progress import Progress, silent
 from testbed.build.recipe import compiler_identity
+from testbed.build.selftests import UNCOMPILED, SelftestsRecipe, build_selftests, selftests_recipe
 from testbed.errors import BuildError, HostError, SpecError
 from testbed.spec import GuestSpec
 
 __all__ = ["GuestImage", "add_busybox", "build_guest"]
 
 #: Raised when the image is put together in another way, so that an old one is not taken for a new one.
-WAY = 1
+WAY = 2
 HOST = Path("/")
 INITRAMFS = "initramfs.cpio.gz"
 _FLAGS = ("-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-pthread")
 #: What of a package a guest has no use for.
 _LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/lintian/", "usr/share/locale/", "usr/share/bug/")
 _MERGED = ("bin", "sbin", "lib")
+#: The C library loads it by name where a thread is cancelled: no program says that it needs it.
+_LOADED_LATE = "libgcc_s.so.1"
 
 
 @dataclass(frozen=True)
 class GuestImage:
-    """A built guest; ``cached`` tells whether it was there before it was asked for."""
+    """A built guest; ``cached`` tells whether it was there before it was asked for.
+
+    ``uncompiled`` has the selftests that could not be compiled, as FOLDER/NAME, and what the compiler said.
+    """
 
     name: str
     initramfs: Path
     key: str
     cached: bool
+    uncompiled: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,10 +53,11 @@ class _Parts:
     headers: tuple[Path, ...]
     packages: tuple[apt.Package, ...]
     busybox: apt.Package | None  # None: the host's
+    selftests: SelftestsRecipe | None = None
 
     @property
     def dynamic(self) -> bool:
-        return bool(self.packages)
+        return bool(self.packages) or self.selftests is not None
 
 
 def build_guest(root: Path, spec: GuestSpec, progress: Progress = silent) -> GuestImage:
@@ -67,15 +76,21 @@ def build_guest(root: Path, spec: GuestSpec, progress: Progress = silent) -> Gue
                 _unpack(parts.packages, unpacked, step, progress)
                 roots.insert(0, unpacked)
             programs = _compile(root, parts, work, spec.name, step, progress)
+            if parts.selftests:
+                built = build_selftests(parts.selftests, step, progress)
+                programs |= {f"selftests/{name}": path for name, path in built.programs().items()}
+                (entry / UNCOMPILED).write_text(json.dumps(dict(built.uncompiled)) + "\n")
             add_busybox(archive, parts.busybox, work, step, progress)
-            _add_programs(archive, programs, parts.dynamic, roots)
+            _add_programs(archive, programs, parts, roots)
             progress(step, "write initramfs")
             archive.write(entry / INITRAMFS)
 
     waiting = "waits for another build of the same guest"
     entry, cached = cache.get_or_make("guest", key, make, lambda: progress(step, waiting))
     progress(step, "cached" if cached else "built")
-    return GuestImage(spec.name, entry / INITRAMFS, key, cached)
+    lacking = entry / UNCOMPILED
+    uncompiled = json.loads(lacking.read_text()) if lacking.is_file() else {}
+    return GuestImage(spec.name, entry / INITRAMFS, key, cached, uncompiled)
 
 
 def guest_path(root: Path, spec: GuestSpec, progress: Progress = silent) -> Path:
@@ -91,14 +106,15 @@ def _parts(root: Path, spec: GuestSpec, step: str, progress: Progress) -> _Parts
         raise SpecError(f"{guests / 'agent'}: no C file, so there is nothing to be init")
     workloads = tuple(sorted((guests / "workloads").glob("*.c")))
     headers = tuple(sorted([*(guests / "agent").glob("*.h"), *(guests / "workloads").glob("*.h")]))
+    selftests = selftests_recipe(root, spec.selftests, step, progress) if spec.selftests else None
     try:
         busybox, *packages = apt.ask(["busybox-static", *spec.packages], step, progress)
     except (BuildError, HostError):
         host = _host_busybox()
-        if spec.packages or not host.is_file() or not is_static(host):
+        if spec.packages or selftests or not host.is_file() or not is_static(host):
             raise
         return _Parts(agent, workloads, headers, (), None)
-    return _Parts(agent, workloads, headers, tuple(packages), busybox)
+    return _Parts(agent, workloads, headers, tuple(packages), busybox, selftests)
 
 
 def _key(parts: _Parts) -> str:
@@ -111,7 +127,8 @@ def _key(parts: _Parts) -> str:
         for name in ("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1"):
             path = find_library(name, [HOST])
             libraries.append([name, _sum(path) if path else None])
-    return cache.key_of(WAY, sources, packages, busybox, libraries, compiler_identity())
+    more = [parts.selftests.key] if parts.selftests else []
+    return cache.key_of(WAY, sources, packages, busybox, libraries, compiler_identity(), *more)
 
 
 def _compile(root: Path, parts: _Parts, work: Path, name: str, step: str, progress: Progress) -> dict[str, Path]:
@@ -143,12 +160,12 @@ def _add_skeleton(archive: Archive) -> None:
     archive.file("etc/group", b"root:x:0:\n")
 
 
-def _add_programs(archive: Archive, programs: dict[str, Path], dynamic: bool, roots: Sequence[Path]) -> None:
+def _add_programs(archive: Archive, programs: dict[str, Path], parts: _Parts, roots: Sequence[Path]) -> None:
     for name, path in programs.items():
         archive.file(name, path.read_bytes(), 0o755)
-    if not dynamic:
+    if not parts.dynamic:
         return
-    packaged = list(_package_files(roots[0]))
+    packaged = list(_package_files(roots[0])) if parts.packages else []
     for name, path in packaged:
         if path.is_symlink():
             archive.link(name, str(path.readlink()))
@@ -156,6 +173,9 @@ def _add_programs(archive: Archive, programs: dict[str, Path], dynamic: bool, ro
             archive.file(name, path.read_bytes(), path.stat().st_mode & 0o7777)
     elves = [path for _, path in packaged if not path.is_symlink() and is_elf(path)]
     libraries = needed_libraries([*programs.values(), *elves], roots)
+    late = find_library(_LOADED_LATE, roots)
+    if late is not None:
+        libraries[_LOADED_LATE] = late
     for name, path in sorted(libraries.items()):
         if name != Path(INTERPRETER).name and f"{TARGET}/{name}" not in archive:
             archive.file(f"{TARGET}/{name}", path.read_bytes(), 0o755)

@@ -3,7 +3,7 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,17 +15,18 @@ from testbed.cli.progress import shown
 from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
 from testbed.report.evidence import evidence
-from testbed.report.table import plain_rows, summary, table
+from testbed.report.suite import suite_rows, suite_summary, suite_tables
+from testbed.report.table import of_scenarios, plain_rows, summary, table
 from testbed.run.byhand import dry_lines
 from testbed.run.conduct import (
     EXIT_INTERRUPTED,
-    EXPECTED,
     Conducted,
     accelerator,
     conduct,
     exit_code,
     go_on,
     run_junit,
+    unexpected,
 )
 from testbed.run.plan import Cell, Request, plan
 from testbed.run.resume import reopen
@@ -154,16 +155,12 @@ def _refuse_plan_options(context: typer.Context) -> None:
 
 def _conclude(done: Conducted, to_program: bool) -> None:
     write: Callable[[str], None] = fail if to_program else say
-    if not to_program and sys.stdout.isatty():
-        Console().print(table(done.records))
-    elif not to_program:
-        for row in plain_rows(done.records):
-            say(row)
-    for record in done.records:
-        if record["verdict"] not in EXPECTED:
-            for line in evidence(done.folder.cell(record["cell"]), record):
-                write(line)
-    for line in summary(done.records):
+    if not to_program:
+        _print_tables(done.records)
+    for record in unexpected(done.records):
+        for line in evidence(done.folder.cell(record["cell"]), record):
+            write(line)
+    for line in (*summary(done.records), *suite_summary(done.records)):
         write(line)
     write(f"records: {done.folder.path / 'results.jsonl'}")
     if done.broken:
@@ -172,6 +169,16 @@ def _conclude(done: Conducted, to_program: bool) -> None:
         write(
             f"{len(done.left)} cells were not run; go on with: ./tb run --resume {shlex.quote(str(done.folder.path))}"
         )
+
+
+def _print_tables(records: Sequence[dict[str, Any]]) -> None:
+    scenarios = of_scenarios(records)
+    if sys.stdout.isatty():
+        for view in [*([table(scenarios)] if scenarios else []), *suite_tables(records)]:
+            Console().print(view)
+        return
+    for row in [*(plain_rows(scenarios) if scenarios else []), *suite_rows(records)]:
+        say(row)
 
 
 def _settings(pairs: list[str]) -> dict[str, str]:

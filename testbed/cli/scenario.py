@@ -11,7 +11,7 @@ from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
 from testbed.run.newscenario import new_scenario
 from testbed.run.plan import is_matrix
-from testbed.spec import list_scenarios, load_matrix, load_scenario
+from testbed.spec import list_scenarios, list_suites, load_either, load_matrix
 
 __all__ = ["app"]
 
@@ -23,9 +23,9 @@ EXIT_INPUT = 2
 
 @app.command(name="list")
 def list_(json_: Json = False) -> None:
-    """List the scenarios."""
+    """List the scenarios, and the suites of tests."""
     root = checkout_root()
-    scenarios = [load_scenario(root, name) for name in list_scenarios(root)]
+    scenarios = [load_either(root, name) for name in (*list_scenarios(root), *list_suites(root))]
     if json_:
         emit([{"name": scenario.name, "kind": scenario.kind, "source": scenario.source} for scenario in scenarios])
         return
@@ -37,18 +37,18 @@ def list_(json_: Json = False) -> None:
 
 @app.command()
 def show(name: Name) -> None:
-    """Print a scenario's file."""
+    """Print a scenario's or suite's file."""
     root = checkout_root()
-    say((root / load_scenario(root, name).where.partition(":")[0]).read_text().rstrip())
+    say((root / load_either(root, name).where.partition(":")[0]).read_text().rstrip())
 
 
 @app.command()
-def check(files: Annotated[list[Path], typer.Argument(help="Scenario or matrix files.")]) -> None:
-    """Check scenario and matrix files; a line for each that is wrong, exit 2 if there is any."""
+def check(files: Annotated[list[Path], typer.Argument(help="Scenario, suite or matrix files.")]) -> None:
+    """Check scenario, suite and matrix files; a line for each that is wrong, exit 2 if there is any."""
     root = checkout_root()
     wrong = 0
     for file in files:
-        load = load_matrix if is_matrix(root, str(file)) else load_scenario
+        load = load_matrix if is_matrix(root, str(file)) else load_either
         try:
             say(f"{file}: ok ({load(root, file).name})")
         except SpecError as error:

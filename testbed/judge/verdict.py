@@ -12,7 +12,7 @@ from testbed.judge.oom import oom_kills
 from testbed.judge.taint import damage
 from testbed.spec import Expectation, Gap
 
-__all__ = ["Verdict", "completion_token", "judge"]
+__all__ = ["Verdict", "completion_token", "judge", "killed", "survived"]
 
 FNV_OFFSET = 0xCBF29CE484222325
 FNV_PRIME = 0x100000001B3
@@ -37,10 +37,11 @@ def completion_token(nonce: str, status: int | None, signal: int | None, phases:
 
 def judge(evidence: Evidence, expectations: Sequence[Expectation], gap: Gap | None, may_die: bool = False) -> Verdict:
     """Judge a cell; the order of the checks is the order of what matters most."""
-    return _survived(evidence, may_die) or _measured(evidence) or _met(evidence, expectations, gap)
+    return survived(evidence) or _ended(evidence, may_die) or _measured(evidence) or _met(evidence, expectations, gap)
 
 
-def _survived(evidence: Evidence, may_die: bool) -> Verdict | None:
+def survived(evidence: Evidence) -> Verdict | None:
+    """Give the verdict where the guest did not come through, or where that is not known; None where it did."""
     crash = _crash(evidence)
     if crash is not None:
         return Verdict("crash", f"{crash.kind}: {crash.title}", crash)
@@ -57,6 +58,11 @@ def _survived(evidence: Evidence, may_die: bool) -> Verdict | None:
     broken = damage(evidence.tainted, done.get("tainted", evidence.tainted))
     if broken:
         return Verdict("crash", f"taint: the kernel notes {', '.join(broken)}, and its console does not say why")
+    return None
+
+
+def _ended(evidence: Evidence, may_die: bool) -> Verdict | None:
+    done = evidence.exit or {}
     return _ended_well(evidence, done) if not may_die else _said_well(evidence, done)
 
 
@@ -71,15 +77,24 @@ def _crash(evidence: Evidence) -> Crash | None:
     return same_crash(evidence.log, told) or told
 
 
-def _ended_well(evidence: Evidence, done: Mapping[str, Any]) -> Verdict | None:
-    """Whether a workload that nothing may kill came to its end."""
-    signal, killed = done.get("signal"), done.get("oom_kill", 0)
-    if killed:
+def killed(evidence: Evidence) -> Verdict | None:
+    """Give the verdict on a workload that nothing may kill and that something killed."""
+    done = evidence.exit or {}
+    signal, kills = done.get("signal"), done.get("oom_kill", 0)
+    if kills:
         whom = "; ".join(kill.text for kill in oom_kills(evidence.console)) or "the console does not say whom"
-        what = f"the workload was killed by the OOM killer (signal {signal})" if signal else _survivor(killed)
+        what = f"the workload was killed by the OOM killer (signal {signal})" if signal else _survivor(kills)
         return Verdict("fail", f"{what}: {whom}")
     if signal is not None:
         return Verdict("fail", f"the workload was killed (signal {signal})")
+    return None
+
+
+def _ended_well(evidence: Evidence, done: Mapping[str, Any]) -> Verdict | None:
+    """Whether a workload that nothing may kill came to its end."""
+    dead = killed(evidence)
+    if dead is not None:
+        return dead
     failed = _said_well(evidence, done)
     missing = [phase for phase in evidence.wanted if phase not in evidence.phases]
     if failed is None and missing:

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-__all__ = ["plain_rows", "summary", "table"]
+__all__ = ["of_scenarios", "plain_rows", "summary", "table"]
 
 COLOURS = {
     "pass": "green",
@@ -25,6 +25,11 @@ COLOURS = {
 PHASES = ("start", "peak", "after", "pressed")
 HEADERS = ("scenario", "kernel", *PHASES, "had to stay", "left over", "of it PTE", "verdict", "s")
 TABLE_KB = 4
+
+
+def of_scenarios(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Give the records that belong into this table: those of suites have one of their own."""
+    return [record for record in records if "baseline" not in record.get("scenario", ())]
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> Table:
@@ -74,14 +79,17 @@ def plain_rows(records: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def summary(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say how many of each verdict, then every cell that a person must know of: what failed and each known gap."""
+    """Say how many of each verdict, then every cell that a person must know of: what failed and each known gap.
+
+    What there is to say of tests of a suite is said by their own table.
+    """
     counts = Counter(record["verdict"] for record in records)
     lines = [f"{len(records)} cells: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())]
     accels = {record["accel"]["reason"]: record["accel"]["kind"] for record in records}
     lines += [f"accelerator: {kind} ({reason})" for reason, kind in accels.items()]
     lines += [
         f"{record['verdict'].upper()} {record['cell']}: {record['reason']}"
-        for record in records
+        for record in of_scenarios(records)
         if record["verdict"] not in ("pass", "done")
     ]
     return lines

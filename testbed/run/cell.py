@@ -11,13 +11,15 @@ from typing import Any
 from testbed.build import GuestImage, KernelImage
 from testbed.errors import GuestHung, GuestLost, MachineError, MeasureError, QmpLost
 from testbed.judge.evidence import Evidence
+from testbed.judge.ktap import Ktap, parse_ktap
+from testbed.judge.selftest import judge_selftest
 from testbed.judge.verdict import Verdict, judge
 from testbed.machine.accel import Accel
 from testbed.machine.machine import Machine
 from testbed.machine.qemu import Launch
 from testbed.machine.sockets import socket_folder
 from testbed.measure.symbols import Symbols
-from testbed.run.drive import NO_CENSUS, Notes, autopsy, drive
+from testbed.run.drive import NO_CENSUS, OUTPUT, STDOUT, Notes, autopsy, drive
 from testbed.run.guard import Guard
 from testbed.run.handlines import hand_lines
 from testbed.run.launching import guest_launch, slowdown
@@ -87,10 +89,11 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
     (job.folder / "evidence.json").write_text(json.dumps(evidence.record()) + "\n")
     if end.log:
         (job.folder / "dmesg.txt").write_text(end.log)
-    verdict = _judge(job.cell, evidence)
+    ktap = _ktap(job.folder) if job.cell.scenario.test else None
+    verdict = _judge(job.cell, evidence) if ktap is None else judge_selftest(evidence, ktap)
     if verdict.crash is not None:
         (job.folder / "crash.txt").write_text(crash_text(verdict.crash, symbols))
-    return _result(job, notes, verdict, time.monotonic() - began)
+    return _result(job, notes, verdict, ktap, time.monotonic() - began)
 
 
 def _hung(machine: Machine, guard: Guard, job: Job, symbols: Symbols, hung: GuestHung) -> _End:
@@ -134,7 +137,14 @@ def _judge(cell: Cell, evidence: Evidence) -> Verdict:
     return judge(evidence, scenario.expectations_for(kernel), scenario.gap_for(kernel), scenario.may_die)
 
 
-def _result(job: Job, notes: Notes, verdict: Verdict, wall_s: float) -> CellResult:
+def _ktap(folder: Path) -> Ktap:
+    """What the cell's test printed on stdout."""
+    log = folder / OUTPUT
+    lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+    return parse_ktap([line.removeprefix(STDOUT) for line in lines if line.startswith(STDOUT)])
+
+
+def _result(job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s: float) -> CellResult:
     cell, kernel = job.cell, job.kernel
     result = CellResult(
         run=job.run,
@@ -158,6 +168,7 @@ def _result(job: Job, notes: Notes, verdict: Verdict, wall_s: float) -> CellResu
         phases=notes.phases,
         values=notes.values,
         crash=_crash_record(verdict),
+        subtests={result.name: result.outcome for result in ktap.results} if ktap else None,
     )
     said = {"kind": verdict.kind, "reason": verdict.reason, "crash": result.crash}
     (job.folder / "verdict.json").write_text(json.dumps(said, indent=2) + "\n")
@@ -175,8 +186,10 @@ def guest_record(cell: Cell) -> dict[str, Any]:
 
 
 def scenario_record(cell: Cell) -> dict[str, Any]:
-    """Give what a record says of the cell's scenario."""
-    return {"name": cell.scenario.name, "kind": cell.scenario.kind, "params": dict(cell.scenario.params)}
+    """Give what a record says of the cell's scenario; of a test also what its suite's baseline is."""
+    scenario = cell.scenario
+    baseline = {"baseline": scenario.test.baseline} if scenario.test else {}
+    return {"name": scenario.name, "kind": scenario.kind, "params": dict(scenario.params), **baseline}
 
 
 def _crash_record(verdict: Verdict) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ from testbed.run.launching import BOOT_S, SILENCE_S
 from testbed.run.plan import Cell
 from testbed.store.folder import census_path
 
-__all__ = ["DEATH", "NO_CENSUS", "Notes", "autopsy", "drive"]
+__all__ = ["DEATH", "NO_CENSUS", "OUTPUT", "STDOUT", "Notes", "autopsy", "drive"]
 
 SETTLE_S = 2.0
 CONSOLE_S = 5.0
@@ -32,6 +32,8 @@ LIVE_S = 3.0
 NO_CENSUS = "--no-census: the guest's memory is not read from outside"
 # What stands in the place of a phase when the guest died.
 DEATH = "death"
+# The file of what the workload printed, and how a line of its stdout begins there.
+OUTPUT, STDOUT = "output.log", "stdout: "
 
 
 @dataclass
@@ -92,7 +94,7 @@ def drive(
     deadline = Deadline.after(scenario.deadline_s, slow)
     # the workload is on its way to its first phase meanwhile
     unexamined = _attach(machine, guard, vmlinux, notes) if census else NO_CENSUS
-    with (folder / "samples.jsonl").open("w") as samples, (folder / "output.log").open("w") as output:
+    with (folder / "samples.jsonl").open("w") as samples, (folder / OUTPUT).open("w") as output:
         while notes.exit is None:
             message = _next(machine, deadline, slow, notes)
             samples.write(json.dumps(message) + "\n")

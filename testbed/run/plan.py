@@ -15,10 +15,12 @@ from testbed.spec import (
     GuestSpec,
     KernelSpec,
     MatrixSpec,
+    is_suite,
     list_matrices,
+    load_binding,
     load_guest,
     load_matrix,
-    load_scenario,
+    load_suite,
     resolve_kernel,
 )
 
@@ -98,21 +100,32 @@ def plan(request: Request) -> list[Cell]:
     Raises SpecError (from the spec layer) on anything that does not exist or does not fit.
     """
     cells: dict[str, Cell] = {}
+    guests: dict[str, GuestSpec] = {}  # a suite has one for many tests
     for matrix in _matrices(request):
         kernels = [resolve_kernel(request.root, name) for name in request.kernels or matrix.kernels]
-        for name, overrides in matrix.scenarios:
-            scenario = load_scenario(request.root, name)
-            bound = scenario.at(request.scale or matrix.scale, {**overrides, **request.overrides})
-            guest = load_guest(request.root, request.guest or bound.guest)
-            for attempt in range(1, request.repeat + 1):
-                for kernel in kernels:
-                    cell = Cell(kernel, guest, bound, attempt)
-                    cells[cell.name] = cell
+        for target, overrides in matrix.scenarios:
+            bind = load_binding(request.root, target)
+            for bound in bind(request.scale or matrix.scale, {**overrides, **request.overrides}):
+                name = request.guest or bound.guest
+                guest = guests[name] if name in guests else load_guest(request.root, name)
+                guests[name] = guest
+                _check_programs(guest, bound)
+                for attempt in range(1, request.repeat + 1):
+                    for kernel in kernels:
+                        cell = Cell(kernel, guest, bound, attempt)
+                        cells[cell.name] = cell
     return list(cells.values())
 
 
+def _check_programs(guest: GuestSpec, bound: BoundScenario) -> None:
+    """Raise SpecError where a test is to run in a guest without its program in it."""
+    folder = bound.test.program.partition("/")[0] if bound.test else None
+    if folder and (guest.selftests is None or folder not in guest.selftests.folders):
+        raise SpecError(f"guest {guest.name} has no selftests of {folder}; {bound.name} runs in {bound.guest}")
+
+
 def _matrices(request: Request) -> Sequence[MatrixSpec]:
-    """Give each target as a matrix; a scenario runs on the kernels of the default matrix."""
+    """Give each target as a matrix; a scenario runs on the kernels of the default matrix, a suite on its own."""
     default = load_matrix(request.root, DEFAULT_MATRIX)
     if not request.targets:
         return [default]
@@ -120,6 +133,9 @@ def _matrices(request: Request) -> Sequence[MatrixSpec]:
     for target in request.targets:
         if is_matrix(request.root, target):
             found.append(load_matrix(request.root, target))
+        elif is_suite(request.root, target):
+            suite = load_suite(request.root, target)
+            found.append(replace(default, kernels=suite.kernels, scenarios=((target, {}),)))
         else:
             found.append(replace(default, scenarios=((target, {}),)))
     return found

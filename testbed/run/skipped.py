@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Cells that can't be run because their kernel's source can't be had: their records, so that none is lost silently."""
+"""Cells that are not run: their records, so that none is lost silently.
+
+Their kernel's source can't be had, their suite says that the test is not for guests like ours, or it did not compile.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +17,7 @@ __all__ = ["skipped"]
 
 
 def skipped(cells: Sequence[Cell], artefacts: Artefacts, accel: Accel, run: str) -> list[CellResult]:
-    """Give the result of each cell whose kernel is not available: ``skip``, and the reason."""
+    """Give the result of each cell that is not to be run: ``skip`` or ``error``, and the reason."""
     return [
         CellResult(
             run=run,
@@ -23,8 +26,8 @@ def skipped(cells: Sequence[Cell], artefacts: Artefacts, accel: Accel, run: str)
             guest=guest_record(cell),
             scenario=scenario_record(cell),
             accel=asdict(accel),
-            verdict="skip",
-            reason=artefacts.unavailable[cell.kernel.name],
+            verdict=verdict,
+            reason=reason,
             wall_s=0.0,
             start_s=None,
             exit=None,
@@ -33,5 +36,18 @@ def skipped(cells: Sequence[Cell], artefacts: Artefacts, accel: Accel, run: str)
             crash=None,
         )
         for cell in cells
-        if cell.kernel.name in artefacts.unavailable
+        for verdict, reason in _why_not(cell, artefacts)
     ]
+
+
+def _why_not(cell: Cell, artefacts: Artefacts) -> list[tuple[str, str]]:
+    """Give verdict and reason of a cell that is not to be run, nothing for another."""
+    if cell.kernel.name in artefacts.unavailable:
+        return [("skip", artefacts.unavailable[cell.kernel.name])]
+    test = cell.scenario.test
+    if test is None:
+        return []
+    if test.skip:
+        return [("skip", test.skip)]
+    words = artefacts.guests[cell.guest.name].uncompiled.get(test.program)
+    return [] if words is None else [("error", f"{test.program} could not be compiled: {words}")]

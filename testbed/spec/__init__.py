@@ -1,23 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a person writes, as frozen values: kernels, guests, scenarios, matrices. Bad input is a SpecError."""
 
+from testbed.spec.binding import load_binding, load_either
 from testbed.spec.expectation import Expectation, Gap
-from testbed.spec.guest import GuestSpec, list_guests, load_guest
-from testbed.spec.kernel import (
-    Absent,
-    AptSource,
-    GitSource,
-    KernelSpec,
-    Source,
-    TarballSource,
-    TreeSource,
-    load_kernels,
-    resolve_kernel,
-)
+from testbed.spec.guest import GuestSpec, Selftests, list_guests, load_guest
+from testbed.spec.kernel import Absent, KernelSpec, load_kernels, resolve_kernel
 from testbed.spec.matrix import MatrixSpec, list_matrices, load_matrix
 from testbed.spec.metrics import METRICS, split_metric
-from testbed.spec.scenario import BoundScenario, ScenarioSpec
+from testbed.spec.scenario import BoundScenario, ScenarioSpec, SuiteTest
 from testbed.spec.scenariofile import list_scenarios, load_scenario
+from testbed.spec.source import AptSource, GitSource, Source, TarballSource, TreeSource
+from testbed.spec.suite import SuiteSpec, is_suite, list_suites, load_suite
 from testbed.spec.tree import Tree
 from testbed.spec.units import format_size, parse_duration, parse_size
 
@@ -33,18 +26,26 @@ __all__ = [
     "KernelSpec",
     "MatrixSpec",
     "ScenarioSpec",
+    "Selftests",
     "Source",
+    "SuiteSpec",
+    "SuiteTest",
     "TarballSource",
     "Tree",
     "TreeSource",
     "format_size",
+    "is_suite",
     "list_guests",
     "list_matrices",
     "list_scenarios",
+    "list_suites",
+    "load_binding",
+    "load_either",
     "load_guest",
     "load_kernels",
     "load_matrix",
     "load_scenario",
+    "load_suite",
     "parse_duration",
     "parse_size",
     "resolve_kernel",

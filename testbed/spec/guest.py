@@ -8,19 +8,30 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from testbed.spec.document import read_document
-from testbed.spec.filemodel import FileModel, validate
-from testbed.spec.tree import Tree
+from testbed.spec.document import Document, read_document
+from testbed.spec.filemodel import FileModel, OneOrMore, validate
+from testbed.spec.hints import unknown
+from testbed.spec.source import SOURCES, Source, SourceField, read_source
+from testbed.spec.tree import Tree, check_name
 from testbed.spec.units import parse_memory
 
-__all__ = ["GuestSpec", "list_guests", "load_guest"]
+__all__ = ["GuestSpec", "Selftests", "list_guests", "load_guest"]
 
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+")
 
 
 @dataclass(frozen=True)
+class Selftests:
+    """Folders of a kernel source's ``tools/testing/selftests``; ``series`` is applied to the source before."""
+
+    source: Source
+    series: str | None
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class GuestSpec:
-    """One guest; with ``packages`` its programs are linked dynamically."""
+    """One guest; with ``packages`` or ``selftests`` its programs are linked dynamically."""
 
     name: str
     memory_bytes: int
@@ -28,6 +39,7 @@ class GuestSpec:
     levels: int
     packages: tuple[str, ...]
     where: str
+    selftests: Selftests | None = None
 
 
 def list_guests(root: Path) -> tuple[str, ...]:
@@ -37,7 +49,8 @@ def list_guests(root: Path) -> tuple[str, ...]:
 
 def load_guest(root: Path, name: str) -> GuestSpec:
     """Return one guest by name."""
-    document = read_document(root, Tree(root).guest_file(name))
+    tree = Tree(root)
+    document = read_document(root, tree.guest_file(name))
     guest = validate(document, _GuestFile)
     return GuestSpec(
         name=name,
@@ -46,6 +59,7 @@ def load_guest(root: Path, name: str) -> GuestSpec:
         levels=guest.levels,
         packages=tuple(guest.packages),
         where=document.where(),
+        selftests=_selftests(tree, document, guest.selftests),
     )
 
 
@@ -55,8 +69,26 @@ def _check_package(name: str) -> str:
     return name
 
 
+class _Selftests(FileModel):
+    source: SourceField = Field(description=SOURCES)
+    folders: OneOrMore[Annotated[str, AfterValidator(check_name)]] = Field(
+        description="folders of tools/testing/selftests, like [mm]"
+    )
+    series: str | None = None
+
+
 class _GuestFile(FileModel):
     memory: Annotated[int, BeforeValidator(parse_memory)] = Field(description="how much RAM, like 1GiB")
     vcpus: Annotated[int, Field(ge=1, le=64)] = 1
     levels: Literal[4, 5] = 4
     packages: list[Annotated[str, AfterValidator(_check_package)]] = Field(default_factory=list)
+    selftests: _Selftests | None = None
+
+
+def _selftests(tree: Tree, document: Document, field: _Selftests | None) -> Selftests | None:
+    if field is None:
+        return None
+    if field.series is not None and field.series not in tree.series():
+        message = f"{unknown('series', field.series, tree.series())} (folders below kernel/series/)"
+        raise document.error(message, "selftests", "series")
+    return Selftests(read_source(tree, field.source), field.series, tuple(field.folders))

@@ -4,71 +4,19 @@
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import Field
 
 from testbed.errors import SpecError
 from testbed.spec.document import Document, read_document
 from testbed.spec.filemodel import FileModel, Prose, validate
 from testbed.spec.hints import near, unknown
+from testbed.spec.source import SOURCES, Source, SourceField, TreeField, read_source
 from testbed.spec.tree import Tree, check_name
 
-__all__ = [
-    "Absent",
-    "AptSource",
-    "GitSource",
-    "KernelSpec",
-    "Source",
-    "TarballSource",
-    "TreeSource",
-    "load_kernels",
-    "resolve_kernel",
-]
-
-_SOURCES = (
-    "{apt: PACKAGE}, {apt: PACKAGE, suite: SUITE}, {tarball: PATH_OR_URL, sha256: HEX}, {git: REPO, commit: HEX}"
-    " or {tree: PATH}"
-)
+__all__ = ["Absent", "KernelSpec", "load_kernels", "resolve_kernel"]
 
 _ASKED = re.compile(r"^(?:CONFIG_(?=\w+=)|# CONFIG_(?=\w+ is not set$))(\w+)", re.M)
-
-
-@dataclass(frozen=True)
-class AptSource:
-    """A Debian package that holds a kernel source, like ``linux-source-6.12``.
-
-    With a ``suite`` it comes from that suite of the Debian archive, whether the host's apt has the suite or not.
-    """
-
-    package: str
-    suite: str | None = None
-
-
-@dataclass(frozen=True)
-class TarballSource:
-    """A tarball, by URL or by path; a relative path counts from the root of the checkout."""
-
-    location: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class GitSource:
-    """One commit of a git repository."""
-
-    repository: str
-    commit: str
-
-
-@dataclass(frozen=True)
-class TreeSource:
-    """A folder that is used as it is; always an absolute path."""
-
-    path: Path
-
-
-Source = AptSource | TarballSource | GitSource | TreeSource
 
 
 @dataclass(frozen=True)
@@ -118,47 +66,8 @@ def resolve_kernel(root: Path, name: str) -> KernelSpec:
     return replace(base, name=name, fragments=fragments)
 
 
-def _hex(what: str, digits: int) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(rf"[0-9a-fA-F]{{{digits}}}", text):
-            raise ValueError(f"{text!r} is no {what}; write all {digits} hex digits")
-        return text.lower()
-
-    return AfterValidator(check)
-
-
-class _Apt(FileModel):
-    apt: Annotated[str, AfterValidator(check_name)]
-    suite: Annotated[str, AfterValidator(check_name)] | None = None
-
-
-class _Tarball(FileModel):
-    tarball: Prose
-    sha256: Annotated[str, _hex("sha256 sum", 64)] = Field(description="the sum of the tarball, as sha256sum prints it")
-
-
-class _Git(FileModel):
-    git: Prose
-    commit: Annotated[str, _hex("commit", 40)] = Field(description="all 40 hex digits of the commit")
-
-
-class _Tree(FileModel):
-    tree: Prose
-
-
-def _kind_of_source(data: Any) -> str | None:
-    kinds = [kind for kind in ("apt", "tarball", "git", "tree") if isinstance(data, dict) and kind in data]
-    return f"source:{kinds[0]}" if len(kinds) == 1 else None
-
-
 class _Entry(FileModel):
-    source: Annotated[
-        Annotated[_Apt, Tag("source:apt")]
-        | Annotated[_Tarball, Tag("source:tarball")]
-        | Annotated[_Git, Tag("source:git")]
-        | Annotated[_Tree, Tag("source:tree")],
-        Discriminator(_kind_of_source, custom_error_type="source", custom_error_message=f"must be one of {_SOURCES}"),
-    ] = Field(description=_SOURCES)
+    source: SourceField = Field(description=SOURCES)
     why: Prose = Field(description="what this kernel is for, in a few words")
     series: str | None = None
     config: list[str] = Field(default_factory=list)
@@ -178,7 +87,7 @@ def _spec(tree: Tree, document: Document, name: str, entry: _Entry) -> KernelSpe
         if entry.series not in tree.series():
             message = f"{unknown('series', entry.series, tree.series())} (folders below kernel/series/)"
             raise document.error(message, "kernels", name, "series")
-        if isinstance(entry.source, _Tree):
+        if isinstance(entry.source, TreeField):
             message = "a tree is used as it is, no series goes on top; leave the series out"
             raise document.error(message, "kernels", name, "series")
     for at, fragment in enumerate(entry.config):
@@ -192,7 +101,7 @@ def _spec(tree: Tree, document: Document, name: str, entry: _Entry) -> KernelSpe
     return KernelSpec(
         name=name,
         base_name=name,
-        source=_source(tree, entry),
+        source=read_source(tree, entry.source),
         series=entry.series,
         fragments=fragments,
         why=entry.why,
@@ -220,15 +129,3 @@ def _absent(document: Document, name: str, options: list[str], fragments: tuple[
     return tuple(
         Absent(f"CONFIG_{option}", document.where("kernels", name, "without", at)) for at, option in enumerate(options)
     )
-
-
-def _source(tree: Tree, entry: _Entry) -> Source:
-    match entry.source:
-        case _Apt(apt=package, suite=suite):
-            return AptSource(package, suite)
-        case _Tarball(tarball=location, sha256=sha256):
-            return TarballSource(location, sha256)
-        case _Git(git=repository, commit=commit):
-            return GitSource(repository, commit)
-        case _Tree(tree=path):
-            return TreeSource((tree.root / Path(path).expanduser()).resolve())

@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import Field
 
 from testbed.errors import SpecError
+from testbed.spec.binding import load_binding
 from testbed.spec.document import Document, read_document
 from testbed.spec.filemodel import FileModel, OneOrMore, Scale, validate
 from testbed.spec.hints import describe
 from testbed.spec.kernel import load_kernels, resolve_kernel
 from testbed.spec.scenario import BoundScenario
-from testbed.spec.scenariofile import load_scenario
 from testbed.spec.tree import Tree
 
 __all__ = ["MatrixSpec", "list_matrices", "load_matrix"]
@@ -75,12 +75,12 @@ def _scenarios(root: Path, document: Document, matrix: _MatrixFile) -> tuple[tup
     seen: dict[tuple[object, ...], int] = {}
     for at, item in enumerate(matrix.scenarios):
         name, overrides = _entry(document, at, item)
-        bound = _bound(root, document, at, matrix.scale, name, overrides)
-        cell = (bound.name, bound.argv)
-        if cell in seen:
-            message = f"cell {bound.label} runs the same as line {seen[cell]}; keep one"
-            raise document.error(message, "scenarios", at)
-        seen[cell] = document.line(("scenarios", at))
+        for bound in _bound(root, document, at, matrix.scale, name, overrides):
+            cell = (bound.name, bound.test, bound.argv)
+            if cell in seen:
+                message = f"cell {bound.label} runs the same as line {seen[cell]}; keep one"
+                raise document.error(message, "scenarios", at)
+            seen[cell] = document.line(("scenarios", at))
         found.append((name, overrides))
     return tuple(found)
 
@@ -101,16 +101,18 @@ def _entry(document: Document, at: int, item: object) -> tuple[str, Overrides]:
             raise document.error(message, "scenarios", at)
 
 
-def _bound(root: Path, document: Document, at: int, scale: str, name: str, overrides: Overrides) -> BoundScenario:
+def _bound(
+    root: Path, document: Document, at: int, scale: str, name: str, overrides: Overrides
+) -> tuple[BoundScenario, ...]:
     """Return what a list item runs, once its scenario and each override of it have been found good."""
     try:
         file = Tree(root).scenario_file(name)
     except SpecError as problem:
         raise document.error(problem, "scenarios", at, name, key=True) from None
-    scenario = load_scenario(root, file)
+    bind = load_binding(root, file)
     for key, value in overrides.items():
         try:
-            scenario.at(scale, {key: value})
+            bind(scale, {key: value})
         except SpecError as problem:
             raise document.error(problem, "scenarios", at, name, key, key=True) from None
-    return scenario.at(scale, overrides)
+    return bind(scale, overrides)

@@ -12,14 +12,27 @@ from testbed.spec.hints import unknown
 from testbed.spec.param import ParamValue, common_kind, parse_like
 from testbed.spec.scale import Scaled, check_scale
 
-__all__ = ["BoundScenario", "ScenarioSpec"]
+__all__ = ["BoundScenario", "ScenarioSpec", "SuiteTest"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class SuiteTest:
+    """A test of a suite: ``program`` is FOLDER/NAME in the guest, ``skip`` why it is not to be run (empty: it is).
+
+    The kernel that the others are held against is the first of a run that the pattern ``baseline`` matches.
+    """
+
+    name: str
+    program: str
+    baseline: str
+    skip: str = ""
+
+
+@dataclass(frozen=True)
 class BoundScenario:
-    """A scenario at one scale, with every parameter fixed: what one cell runs."""
+    """A scenario at one scale, with every parameter fixed, or one test of a suite: what one cell runs."""
 
     name: str
     label: str
@@ -37,6 +50,7 @@ class BoundScenario:
     expect: Mapping[str, tuple[Expectation, ...]]
     known_gap: Mapping[str, Gap]
     where: str
+    test: SuiteTest | None = None
 
     def expectations_for(self, kernel_base_name: str) -> tuple[Expectation, ...]:
         """Return what is expected of a kernel: the lists of all patterns that match it, one after another."""

@@ -9,9 +9,11 @@ from pathlib import Path
 from testbed.errors import SpecError
 from testbed.spec.hints import unknown
 
-__all__ = ["KINDS", "Tree", "check_name"]
+__all__ = ["KINDS", "SUITES", "Tree", "check_name"]
 
 KINDS = ("benign", "malicious", "stress")
+#: The folder of suites, which stands in their names as a kind does in a scenario's.
+SUITES = "suites"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -71,6 +73,10 @@ class Tree:
         files = (file for kind in KINDS for file in (self.scenarios_folder / kind).rglob("*.yaml"))
         return tuple(sorted(self.scenario_name(file) for file in files))
 
+    def suites(self) -> tuple[str, ...]:
+        """Return the names of all suites, such as ``suites/selftests-mm``."""
+        return tuple(sorted(self.scenario_name(file) for file in (self.scenarios_folder / SUITES).glob("*.yaml")))
+
     def scenario_name(self, file: Path) -> str:
         """Return the name of a scenario file that stands below the scenarios folder."""
         return file.relative_to(self.scenarios_folder).with_suffix("").as_posix()
@@ -84,11 +90,12 @@ class Tree:
         return self.scenarios_folder / "matrices" / f"{_known('matrix', name, self.matrices())}.yaml"
 
     def scenario_file(self, name: str) -> Path:
-        """Return the file of a scenario that exists."""
+        """Return the file of a scenario or suite that exists."""
         parts = name.split("/")
         if name.startswith("/") or ".." in parts:
             raise SpecError(f"scenario {name!r} leaves the scenarios folder; names are like benign/dontneed-loop")
-        return self.scenarios_folder / f"{_known('scenario', name, self.scenarios())}.yaml"
+        known = (*self.scenarios(), *self.suites())
+        return self.scenarios_folder / f"{_known('scenario', name, known)}.yaml"
 
 
 def _stems(folder: Path, pattern: str, leave_out: Iterable[str] = ()) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ __all__ = ["CellResult"]
 class CellResult:
     """All that is known of one finished cell; ``record`` gives it the stored form.
 
-    ``crash`` (kind, title, fingerprint, frames) is there when the kernel's console told of one.
+    ``crash`` (kind, title, fingerprint, frames) is there when the kernel's console told of one, ``subtests`` (outcome
+    by name) when the cell ran a test that tells them.
     """
 
     run: str
@@ -29,6 +30,7 @@ class CellResult:
     phases: Mapping[str, Mapping[str, Any]]
     values: Mapping[str, int]
     crash: Mapping[str, Any] | None
+    subtests: Mapping[str, str] | None = None
 
     def record(self) -> dict[str, Any]:
         """Give the JSON object, ``schema`` first."""

@@ -8,7 +8,7 @@ import pytest
 from testbed.build import silent, verify_kernel
 from testbed.build.series import read_series, series_folder
 from testbed.errors import SourceUnavailable
-from testbed.spec import AptSource, load_kernels, resolve_kernel
+from testbed.spec import AptSource, list_guests, load_guest, load_kernels, resolve_kernel
 
 ROOT = Path(__file__).parents[2]
 KERNELS = load_kernels(ROOT)
@@ -19,7 +19,10 @@ NAMES = [
     for flavour in ("", "+debug")
     for name in KERNELS
 ]
-SERIES = sorted({spec.series for spec in KERNELS.values() if spec.series})
+NAMES += [f"{name}+selftests" for name in ("vanilla-6.12", "ptreclaim-6.12")]
+# that of a guest's selftests is applied by the build of the guest
+OF_GUESTS = {selftests.series for name in list_guests(ROOT) if (selftests := load_guest(ROOT, name).selftests)}
+SERIES = sorted(filter(None, {*OF_GUESTS, *(spec.series for spec in KERNELS.values())}))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from debs import APT, BUSYBOX, compile_
 
+from testbed.build import guest
 from testbed.spec import KernelSpec, TarballSource
 
 # Grants what Kconfig lists, and tells in `made` each time that it compiles. A .c file becomes "vmlinux".
@@ -132,3 +134,29 @@ def work_is_empty(cache_folder: Path) -> Callable[[], bool]:
         return False
 
     return empty
+
+
+@pytest.fixture
+def fake_apt(fake_tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of what apt offers; it is offline while a file says so. The host's busybox is a small one."""
+    (fake_tools / "apt-get").write_text(APT)
+    (fake_tools / "apt-get").chmod(0o755)
+    (fake_tools / "offline").touch()
+    busybox = compile_(tmp_path / "busybox", BUSYBOX, "-static")
+    monkeypatch.setattr(guest, "_host_busybox", lambda: busybox)
+    return fake_tools
+
+
+@pytest.fixture
+def guest_root(tmp_path: Path) -> Path:
+    """A checkout with an agent and a workload."""
+    root = tmp_path / "checkout"
+    for name, text in {
+        "agent/main.c": "int main(void) { return 0; }\n",
+        "workloads/tb.h": "#define ANSWER 0\n",
+        "workloads/quiet.c": '#include "tb.h"\nint main(void) { return ANSWER; }\n',
+    }.items():
+        path = root / "guests" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root

@@ -24,6 +24,14 @@ def test_scenario_runs_on_the_default_matrixs_kernels():
     assert len(names(targets=("malicious/pte-flood",))) == 2
 
 
+def test_suite_runs_on_its_own_kernels_unless_others_are_asked_for():
+    cells = plan(Request(ROOT, ("suites/selftests-mm",)))
+    assert {cell.kernel.name for cell in cells} == {"vanilla-6.12+selftests", "ptreclaim-6.12+selftests"}
+    assert len(cells) > 100
+    asked = names(targets=("suites/selftests-mm",), kernels=("vanilla-6.12",), overrides={"test": "mremap_test"})
+    assert asked == ["vanilla-6.12/selftests/suites/selftests-mm:test=mremap_test#1"]
+
+
 def test_repeat_numbers_the_attempts():
     cells = names(targets=("malicious/pte-flood",), kernels=("vanilla-6.12",), repeat=2)
     assert [cell.rpartition("#")[2] for cell in cells] == ["1", "2"]
@@ -52,12 +60,35 @@ def test_scale_and_settings_reach_the_workload():
         ({"kernels": ("vanilla-6.13",)}, "vanilla-6.12"),
         ({"guest": "maximal"}, "minimal"),
         ({"scale": "huge"}, "small"),
+        ({"targets": ("suites/selftests-m",)}, "did you mean 'suites/selftests-mm'"),
+        ({"targets": ("suites/selftests-mm",), "guest": "minimal"}, "guest minimal has no selftests of mm"),
+        ({"targets": ("suites/selftests-mm",), "overrides": {"test": "mremap"}}, "did you mean 'mremap_test'"),
         ({"targets": ("benign/dontneed-loop",), "overrides": {"spam": "1"}}, "span"),
     ],
 )
 def test_what_does_not_exist_is_refused_with_what_does(fields, message):
     with pytest.raises(SpecError, match=message):
         plan(Request(ROOT, **fields))
+
+
+def in_suite(kernel: str, verdict: str) -> dict:
+    scenario = {"name": "suites/mm", "params": {"test": "cow"}, "baseline": "vanilla-*"}
+    return {
+        "cell": f"{kernel}/g/suites/mm:test=cow#1",
+        "kernel": {"name": kernel},
+        "guest": {"name": "g"},
+        "scenario": scenario,
+        "verdict": verdict,
+    }
+
+
+@pytest.mark.parametrize(
+    ("vanilla", "ours", "code"),
+    [("pass", "fail", 1), ("fail", "fail", 0), ("fail", "pass", 0), ("fail", "crash", 1), ("skip", "skip", 0)],
+)
+def test_exit_code_of_a_suite_tells_whether_a_test_fails_that_passes_on_the_baseline(vanilla, ours, code):
+    records = [in_suite("vanilla-6.12", vanilla), in_suite("ptreclaim-6.12", ours)]
+    assert exit_code(Conducted(None, records, interrupted=False)) == code
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def built(monkeypatch):
         return CellResult(job.run, job.cell.name, kernel, guest, scenario, *rest)
 
     monkeypatch.setattr(artefacts, "build_kernel", build)
-    monkeypatch.setattr(artefacts, "build_guest", lambda *_: SimpleNamespace(key="guest"))
+    monkeypatch.setattr(artefacts, "build_guest", lambda *_: SimpleNamespace(key="guest", uncompiled={}))
     monkeypatch.setattr(artefacts, "kernel_path", lambda *_: Path("/cache/key/bzImage"))
     monkeypatch.setattr(artefacts, "guest_path", lambda *_: Path("/cache/guest/initramfs"))
     monkeypatch.setattr(conduct, "accelerator", lambda *_: Accel("tcg", "said so"))
@@ -115,3 +115,24 @@ def test_run_that_had_the_kernel_is_not_gone_on_with_by_skipping_it(built, tmp_p
         went_on(path)
     records = [json.loads(line) for line in (path / "results.jsonl").read_text().splitlines()]
     assert [record["verdict"] for record in records] == ["pass"]
+
+
+def suite_verdicts(out: Path, uncompiled, monkeypatch):
+    image = SimpleNamespace(key="guest", uncompiled=uncompiled)
+    monkeypatch.setattr(artefacts, "build_guest", lambda *_: image)
+    request = Request(ROOT, ("suites/selftests-mm",), ("vanilla-6.12",), jobs=1)
+    done = conduct.conduct(request, plan(request), out, lambda *_: None, lambda _: None)
+    return done, {record["cell"].partition("=")[2]: (record["verdict"], record["reason"]) for record in done.records}
+
+
+def test_test_that_its_suite_leaves_out_is_told_with_the_reason(built, tmp_path, monkeypatch):
+    done, verdicts = suite_verdicts(tmp_path, {}, monkeypatch)
+    assert verdicts["test_vmalloc#1"][0] == "skip"
+    assert "module" in verdicts["test_vmalloc#1"][1]
+    assert (verdicts["cow#1"][0], conduct.exit_code(done)) == ("pass", 0)
+
+
+def test_test_that_could_not_be_compiled_is_no_pass_and_no_skip(built, tmp_path, monkeypatch):
+    done, verdicts = suite_verdicts(tmp_path, {"mm/cow": "cow.c:1:2: error: x"}, monkeypatch)
+    assert verdicts["cow#1"] == ("error", "mm/cow could not be compiled: cow.c:1:2: error: x")
+    assert conduct.exit_code(done) == 3

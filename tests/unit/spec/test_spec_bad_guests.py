@@ -26,7 +26,7 @@ CASES = [  # what stood there, what a person wrote, the line, how the message st
     ("vcpus: 2", "vcpus: 0",
      2, "vcpus: must be at least 1, not the number 0"),
     ("vcpus: 2", "cpus: 2",
-     2, "unknown key 'cpus'; did you mean 'vcpus'? known: levels, memory, packages, vcpus"),
+     2, "unknown key 'cpus'; did you mean 'vcpus'? known: levels, memory, packages, selftests, vcpus"),
     ("levels: 4", "levels: 3",
      3, "levels: must be 4 or 5, not the number 3"),
     ("[libjemalloc2]", "[lib/jemalloc2]",

@@ -7,10 +7,12 @@ from testbed.spec import (
     list_guests,
     list_matrices,
     list_scenarios,
+    list_suites,
     load_guest,
     load_kernels,
     load_matrix,
     load_scenario,
+    load_suite,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -34,3 +36,11 @@ def test_every_scenario_of_the_repository_loads_at_both_scales() -> None:
 def test_every_matrix_of_the_repository_names_what_exists() -> None:
     for name in list_matrices(ROOT):
         assert load_matrix(ROOT, name).name == name
+
+
+def test_every_suite_of_the_repository_names_what_exists() -> None:
+    for name in list_suites(ROOT):
+        suite = load_suite(ROOT, name)
+        assert suite.name == name
+        for tests in suite.tests.values():
+            assert len({test.label for test in tests}) == len(tests)
