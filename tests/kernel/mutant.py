@@ -47,7 +47,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A bug, and how it must show: one of the verdicts, its reason with the sign, the report with the evidence."""
+    """A bug, and how it must show: one of the verdicts, told with the sign; the report of a crash has the evidence."""
 
     path: Path
     trials: tuple[Trial, ...]
@@ -72,6 +72,11 @@ class Caught:
 
     record: dict[str, Any]
     report: str
+
+    @property
+    def told(self) -> str:
+        """Why the verdict is what it is. A reason may have been told before the console's line was whole."""
+        return f"{self.record['reason']}\n{self.report}"
 
 
 def read_mutants() -> tuple[Mutant, ...]:
