@@ -6,8 +6,15 @@
  */
 #include "tb-press.h"
 
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
 #define KEPT (16UL << 20)	/* data that must be the same at the end */
-#define RCU "/sys/module/rcutree/parameters/"
+#define POLLED (1UL << 20)
 
 enum way { DONTNEED, FREE, PUNCH, ZERO, HUGE_ZERO };
 
@@ -50,17 +57,55 @@ static char *map_area(enum way way, unsigned long span)
 	return area;
 }
 
+/* How long one takes; one CPU alone is not made to wait for any. */
+static long grace_period_us(void)
+{
+	struct timespec from, to;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		tb_fail("membarrier: %s", strerror(errno));
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	return (to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000;
+}
+
 /*
- * Grace periods as slow as can be asked for at run time: expedited ones become normal ones, and
- * those wait a second before they look for CPUs that idle (where there is one beside ours). A
- * table that was taken out of the tree is charged until its grace period is over.
+ * Keeps the other CPU inside the kernel: a poll() of so many files passes through no quiescent state
+ * before its end, for a tick in the kernel is none (PREEMPT_NONE).
  */
+static void __attribute__((noreturn)) poll_for_ever(void)
+{
+	struct rlimit files = { POLLED, POLLED };
+	struct pollfd *fds = tb_book(POLLED * sizeof(*fds));
+	cpu_set_t other;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	CPU_ZERO(&other);
+	CPU_SET(1, &other);
+	if (sched_setaffinity(0, sizeof(other), &other) || setrlimit(RLIMIT_NOFILE, &files))
+		tb_fail("a CPU and files of its own: %s", strerror(errno));
+	for (unsigned long i = 0; i < POLLED; i++)
+		fds[i].fd = -1;
+	while (!poll(fds, POLLED, 0))
+		;
+	tb_fail("poll: %s", strerror(errno));
+}
+
+/* As slow as can be made from here: no expedited grace periods, and somebody who is in the way of all. */
 static void slow_grace_periods(void)
 {
-	bool normal = tb_put("/sys/kernel/rcu_normal", "1");
-	bool late = tb_put(RCU "jiffies_till_first_fqs", "1000");
+	pid_t pid;
 
-	tb_value("slow_rcu", normal + late);
+	if (!tb_put("/sys/kernel/rcu_normal", "1"))
+		tb_fail("rcu_normal: %s", strerror(errno));
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	pid = fork();
+	if (!pid)
+		poll_for_ever();
+	if (pid < 0)
+		tb_fail("fork: %s", strerror(errno));
+	tb_sleep_ms(100);
 }
 
 int main(int argc, char **argv)
@@ -74,6 +119,7 @@ int main(int argc, char **argv)
 	piece = tb_size(argc, argv, "piece", TB_PAGE);
 	if (tb_number_or_none(argc, argv, "slow_rcu"))
 		slow_grace_periods();
+	tb_value("grace_us", grace_period_us());
 	if (way != HUGE_ZERO)
 		tb_no_huge_pages();
 	snprintf(text, sizeof(text), "%lu", limit);
