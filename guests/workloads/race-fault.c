@@ -135,7 +135,7 @@ static void *ask_for_reclaim(void *arg)
 	for (unsigned int i = 0; !atomic_load(&over); i++) {
 		if (has_passes && tb_pass(i % 4 ? TB_SELF : TB_EVERYBODY))
 			did(PASSES);
-		if (i % 64 == 0) {
+		if (i % 8 == 0) {
 			/* Refused or not: what is there to be had is not much. */
 			if (!tb_put(tb_cgroup_file("memory.reclaim"), "4M") && errno != EAGAIN)
 				tb_fail("memory.reclaim: %s", strerror(errno));
