@@ -12,7 +12,8 @@
 #include <sched.h>
 
 #define SLOTS 8
-#define PATIENCE_MS 50
+#define READER_MS 50		/* patience: the reader may not run now */
+#define PASS_MS 2000		/* a pass waits for a grace period, on a busy host for several ticks */
 
 /* `turn` counts on through the states of a page; only in RESTS and STANDS is sure what it holds. */
 enum { RESTS, IS_WRITTEN, STANDS, IS_GIVEN_BACK, NR_TURNS };
@@ -66,7 +67,7 @@ static void *read_slots(void *arg)
 static void wait_for_the_reader(void)
 {
 	for (int i = 0; i < SLOTS; i++)
-		for (int ms = 0; ms < PATIENCE_MS && !atomic_load(&over) &&
+		for (int ms = 0; ms < READER_MS && !atomic_load(&over) &&
 		     atomic_load(&slots[i].seen) != atomic_load(&slots[i].turn); ms++)
 			tb_sleep_ms(1);
 }
@@ -78,7 +79,7 @@ static void wait_for_a_pass(uint64_t *random)
 
 	if (!has_passes || tb_random(random) & 1)
 		return;
-	for (int ms = 0; ms < PATIENCE_MS && !atomic_load(&over) &&
+	for (int ms = 0; ms < PASS_MS && !atomic_load(&over) &&
 	     atomic_load(&ops[PASSES]) < passes + 2; ms++)
 		tb_sleep_ms(1);
 }
