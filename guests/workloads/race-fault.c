@@ -25,6 +25,7 @@
 static struct worker workers[WORKERS], huge_workers[WORKERS], parent, huge_parent;
 static struct cell *shared;
 static pthread_barrier_t begin;
+static bool only_flips;
 
 /*
  * A page of a table that several threads have pages in: a fourth of the blocks are somebody's, each
@@ -133,7 +134,9 @@ static void *ask_for_reclaim(void *arg)
 {
 	uint64_t random = *(uint64_t *)arg;
 
+	stay_on(PASSES_CPU);
 	for (unsigned int i = 0; !atomic_load(&over); i++) {
+		atomic_fetch_add(&passes_begun, 1);
 		if (has_passes && tb_pass(i % 4 ? TB_SELF : TB_EVERYBODY))
 			did(PASSES);
 		if (i % 8 == 0) {
@@ -153,7 +156,7 @@ static int undone(void)
 {
 	for (int i = 0; i < NR_OPS; i++)
 		if (!atomic_load(&ops[i]) && (i != PASSES || has_passes) && i != FREED_AND_GONE &&
-		    i != KILLED)
+		    i != KILLED && i != MIDWAY && (!only_flips || i >= PASSES))
 			return i;
 	return NR_OPS;
 }
@@ -171,16 +174,17 @@ static void start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
  */
 static void run_threads(unsigned long seconds, uint64_t *seed)
 {
+	int n = 0, movers = only_flips ? 0 : WORKERS + 1;
 	pthread_t threads[WORKERS + 4];
-	int n = 0;
 
-	pthread_barrier_init(&begin, NULL, WORKERS + 2);
-	for (int i = 0; i < WORKERS; i++)
+	pthread_barrier_init(&begin, NULL, movers + 1);
+	for (int i = 0; i < WORKERS && !only_flips; i++)
 		start_thread(&threads[n++], work, &workers[i]);
 	start_thread(&threads[n++], ask_for_reclaim, seed);
 	start_thread(&threads[n++], flip_slots, seed);
 	start_thread(&threads[n++], read_slots, NULL);
-	start_thread(&threads[n++], bring_up_children, NULL);
+	if (!only_flips)
+		start_thread(&threads[n++], bring_up_children, NULL);
 	pthread_barrier_wait(&begin);
 	tb_sleep_ms(seconds * 1000);
 	for (unsigned long i = 0; i < LONGER * seconds && undone() != NR_OPS; i++)
@@ -216,10 +220,12 @@ static long set_delay(unsigned long us)
 
 int main(int argc, char **argv)
 {
+	static const char *const threads[] = { "all", "flips", NULL };
 	unsigned long seconds = tb_number(argc, argv, "seconds");
 	unsigned long delay = tb_number_or_none(argc, argv, "delay_us");
 	uint64_t seed = tb_number(argc, argv, "seed");
 
+	only_flips = tb_choice(argc, argv, "threads", threads);
 	if (tb_number_or_none(argc, argv, "swap") && !tb_swap_on())
 		tb_fail("no RAM disk to swap to");
 	has_passes = !access(TB_KNOB, W_OK);

@@ -20,14 +20,14 @@
 
 enum op {
 	FILLED, CHECKED, ZERO_READ, PART_GIVEN_BACK, CELL_GIVEN_BACK, FREED, FREED_AND_GONE, MOVED,
-	MOVED_BY_HALVES, COLLAPSED, GUP, GUP_FAST, FORKED, KILLED, PASSES, RECLAIMS, FLIPPED, POLLED,
-	NR_OPS
+	MOVED_BY_HALVES, COLLAPSED, GUP, GUP_FAST, FORKED, KILLED, PASSES, RECLAIMS, MIDWAY, FLIPPED,
+	POLLED, NR_OPS
 };
 
 static const char *const op_names[NR_OPS] = {
 	"filled", "checked", "zero_read", "part_given_back", "cell_given_back", "freed",
 	"freed_and_gone", "moved", "moved_by_halves", "collapsed", "gup", "gup_fast", "forked",
-	"killed", "passes", "reclaims", "flipped", "polled",
+	"killed", "passes", "reclaims", "written_midway", "flipped", "polled",
 };
 
 static atomic_ulong ops[NR_OPS];
