@@ -12,10 +12,10 @@
 #include <sched.h>
 
 #define SLOTS 8
-#define BALLAST 256			/* tables */
+#define BALLAST 48			/* tables */
 #define READER_MS 50		/* patience: the reader may not run now */
 #define PASS_S 2			/* the same for the next pass */
-#define PASS_US 4000			/* how long one takes over these tables, roughly */
+#define PASS_US 1000			/* how long one takes over these tables, roughly */
 
 /* `turn` counts on through the states of a page; only in RESTS and STANDS is sure what it holds. */
 enum { RESTS, IS_WRITTEN, STANDS, IS_GIVEN_BACK, NR_TURNS };
