@@ -49,22 +49,24 @@ static inline void *tb_uffd_answer(void *arg)
 	return NULL;
 }
 
-/* Before `start`: the thread has a stack, which has a table. */
-static inline void tb_uffd_open(struct tb_uffd *u)
+/* Its thread has a stack, which has a table: before `start`, or when all is measured. */
+static inline void tb_uffd_open_with(struct tb_uffd *u, unsigned long long features)
 {
-	struct uffdio_api api = {
-		.api = UFFD_API,
-		.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_UNPOPULATED |
-			    UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
-	};
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
 	pthread_t thread;
 
 	u->fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (u->fd < 0 || ioctl(u->fd, UFFDIO_API, &api))
-		tb_fail("userfaultfd with markers: %s", strerror(errno));
+		tb_fail("userfaultfd with features %#llx: %s", features, strerror(errno));
 	errno = pthread_create(&thread, NULL, tb_uffd_answer, u);
 	if (errno)
 		tb_fail("a thread: %s", strerror(errno));
+}
+
+static inline void tb_uffd_open(struct tb_uffd *u)
+{
+	tb_uffd_open_with(u, UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_UNPOPULATED |
+			     UFFD_FEATURE_WP_HUGETLBFS_SHMEM);
 }
 
 static inline void tb_uffd_register_wp(struct tb_uffd *u, char *at, unsigned long size)
