@@ -6,6 +6,7 @@ The base is tagged; what stands above the tag is the series. Both directions agr
 unchanged checkout gives the same bytes, once the series has that form.
 """
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -23,6 +24,7 @@ from testbed.spec import KernelSpec
 __all__ = ["Exported", "checkout_kernel", "export_series"]
 
 BASE = "testbed-base"
+PACKAGING_IGNORES = ("/*", "!/debian/")
 _SERIES = "testbed.series"
 _FORM = ("-N", "--zero-commit", "--no-signature", "--full-index", "--no-thread", "--no-base", "--no-notes")
 _FIXED = {
@@ -63,6 +65,7 @@ def checkout_kernel(root: Path, spec: KernelSpec, folder: Path, progress: Progre
         tree = Path(scratch) / "linux"
         _pristine(source.place, tree, step, progress)
         shutil.rmtree(tree / ".git", ignore_errors=True)
+        _let_new_files_in(tree)
         progress(step, "commit the base")
         _git(tree, ["init", "-q", "-b", "series"])
         _git(tree, ["config", _SERIES, spec.series])
@@ -103,7 +106,7 @@ def export_series(root: Path, folder: Path, progress: Progress = silent) -> Expo
         if before.get(file) != content:
             (target / file).write_bytes(content)
     if list(before) != list(after):
-        (target / "series").write_text("".join(f"{file}\n" for file in after))
+        (target / "series").write_text("".join(f"{line}\n" for line in [*_comments(target / "series"), *after]))
     changed = tuple(file for file in after if before.get(file) != after[file])
     return Exported(target, tuple(after), changed, tuple(sorted(set(before) - set(after))))
 
@@ -114,6 +117,20 @@ def _pristine(place: Callable[[Path], None], tree: Path, step: str, progress: Pr
     with cache.work_folder() as work:
         place(work / "linux")
         process.capture(["cp", "-a", "--reflink=auto", "--", work / "linux", tree])
+
+
+def _let_new_files_in(tree: Path) -> None:
+    """Take out of .gitignore what Debian's packaging adds: with it, ``git add`` passes by every file that is new."""
+    file = tree / ".gitignore"
+    if file.is_file():
+        kept = [line for line in file.read_text().splitlines() if line not in PACKAGING_IGNORES]
+        file.write_text("".join(f"{line}\n" for line in kept))
+
+
+def _comments(series: Path) -> list[str]:
+    """Give the comments at the top of a list of patches, its licence among them."""
+    lines = series.read_text().splitlines() if series.is_file() else []
+    return list(itertools.takewhile(lambda line: line.startswith("#"), lines))
 
 
 def _git(tree: Path, words: Sequence[str], env: Mapping[str, str] | None = None) -> str:

@@ -53,6 +53,25 @@ def test_export_says_what_it_changed(checkout, tree: Path):
     assert not (exported.folder / "0003-mm-eight.patch").exists()
 
 
+def test_comment_on_top_of_the_series_survives_an_export_that_changes_the_list(checkout, tree: Path):
+    series = checkout.root / "kernel/series/fix/series"
+    series.write_text("# SPDX-License-Identifier: GPL-2.0-only\n" + series.read_text())
+    _git(tree, "reset", "-q", "--hard", "HEAD~1")
+    exported = export_series(checkout.root, tree)
+    assert series.read_text().splitlines() == ["# SPDX-License-Identifier: GPL-2.0-only", *exported.patches]
+
+
+def test_new_file_is_not_passed_by_for_the_sake_of_debian_packaging(checkout, tmp_path: Path):
+    edit = checkout.line("int two;", "int ii;", subject="mm: say two in Roman")
+    checkout.series("fix", **{"0001-mm-say-two-in-Roman": edit})
+    (checkout.tree / ".gitignore").write_text("*.o\n/*\n!/debian/\n")
+    checkout.pack()
+    folder = checkout_kernel(checkout.root, checkout.kernel("fix"), tmp_path / "tree")
+    (folder / "new.c").touch()
+    (folder / "new.o").touch()
+    assert _git(folder, "status", "--porcelain").split() == ["??", "new.c"]
+
+
 def test_export_refuses_what_is_not_committed(checkout, tree: Path):
     (tree / "kernel.c").write_text("int edited;\n")
     with pytest.raises(SpecError, match="not committed"):
