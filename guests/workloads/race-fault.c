@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Everything that takes a page table away against everything that uses one, on two CPUs; what
- * every page holds is checked against books. Threads: two workers on cells of their own and on pages of their own
- * in tables that they share, one that forks children which check what they got, one that asks
- * for passes and for reclaim, and a pair that watches for stale translations (race-flip.h).
+ * Everything that takes a page table away against everything that uses one, on two CPUs; what every
+ * page holds is checked against books. Threads: two workers, on cells of their own and on pages of
+ * their own in tables that they share (race-cell.h), one that forks children which check what they
+ * got, one that asks for passes and for reclaim (race-ask.h), and a pair that watches for stale
+ * translations (race-flip.h).
  */
 #include "race-cell.h"
 #include "race-flip.h"
+#include "race-ask.h"
 #include "tb-swap.h"
 
 #include <pthread.h>
@@ -20,12 +22,10 @@
 #define LONGER 4			/* times as long at most, where it did not come to everything */
 #define BLOCK 16			/* pages of a shared cell that are given back together */
 #define BLOCKS (CELL_PAGES / BLOCK)
-#define DELAY "/sys/kernel/mm/pgtable_reclaim/debug_delay_us"
 
 static struct worker workers[WORKERS], huge_workers[WORKERS], parent, huge_parent;
 static struct cell *shared;
 static pthread_barrier_t begin;
-static bool only_flips;
 
 /*
  * A page of a table that several threads have pages in: a fourth of the blocks are somebody's, each
@@ -130,33 +130,12 @@ static void *bring_up_children(void *arg)
 	return NULL;
 }
 
-static void *ask_for_reclaim(void *arg)
-{
-	uint64_t random = *(uint64_t *)arg;
-
-	stay_on(PASSES_CPU);
-	for (unsigned int i = 0; !atomic_load(&over); i++) {
-		atomic_fetch_add(&passes_begun, 1);
-		if (has_passes && tb_pass(i % 4 ? TB_SELF : TB_EVERYBODY))
-			did(PASSES);
-		if (i % 8 == 0) {
-			/* Refused or not: what is there to be had is not much. */
-			if (!tb_put(tb_cgroup_file("memory.reclaim"), "4M") && errno != EAGAIN)
-				tb_fail("memory.reclaim: %s", strerror(errno));
-			did(RECLAIMS);
-		}
-		if (!has_passes || tb_random(&random) & 1)
-			tb_sleep_ms(1);
-	}
-	return NULL;
-}
-
 /* The first thing that was not done once; what needs luck, or a kernel that can, is left out. */
 static int undone(void)
 {
 	for (int i = 0; i < NR_OPS; i++)
 		if (!atomic_load(&ops[i]) && (i != PASSES || has_passes) && i != FREED_AND_GONE &&
-		    i != KILLED && i != MIDWAY && (!only_flips || i >= PASSES))
+		    i != KILLED && i != MIDWAY && (!only_flips || i == PASSES || i >= FLIPPED))
 			return i;
 	return NR_OPS;
 }
@@ -199,6 +178,8 @@ static void tell_what_was_done(void)
 {
 	for (int i = 0; i < NR_OPS; i++)
 		tb_value(op_names[i], atomic_load(&ops[i]));
+	tb_value("longest_pass_ms", longest_pass);
+	tb_value("longest_reclaim_ms", longest_reclaim);
 	if (undone() != NR_OPS)
 		tb_fail("it never came to this in all the time: %s", op_names[undone()]);
 }
@@ -207,15 +188,6 @@ static void give_back_all(struct worker *w)
 {
 	for (int i = 0; i < w->n; i++)
 		reap(w, &w->cells[i]);
-}
-
-/* -1 where the kernel has no such file. */
-static long set_delay(unsigned long us)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%lu", us);
-	return tb_put(DELAY, text) ? (long)us : -1;
 }
 
 int main(int argc, char **argv)
