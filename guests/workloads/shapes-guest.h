@@ -12,9 +12,14 @@
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 #define NR_HUGEPAGES "/proc/sys/vm/nr_hugepages"
 
-/* Huge pages where they are asked for and nowhere else, and no khugepaged that makes them later. */
+/*
+ * Huge pages where they are asked for and nowhere else, and no khugepaged that makes them later. No
+ * reclaim of tables: what ptreclaim frees at once and what it lets lie depends on all that was
+ * before, and a census of what was built is the aim here.
+ */
 static void prepare_guest(void)
 {
+	put("/sys/kernel/mm/pgtable_reclaim/enabled", "0");
 	put(THP "enabled", "madvise");
 	put(THP "defrag", "always");
 	put(THP "shmem_enabled", "advise");
