@@ -41,6 +41,20 @@ class SuiteView:
     baseline: str | None
     tests: Mapping[str, Mapping[str, Sequence[Record]]]
 
+    def passing(self) -> tuple[str, ...]:
+        """Give the tests that pass on the baseline, each time."""
+        there = {test: by_kernel.get(self.baseline or "", ()) for test, by_kernel in self.tests.items()}
+        return tuple(test for test, was in there.items() if _judged(was) and _worst(was) == "pass")
+
+    def uncompared(self, kernel: str) -> tuple[str, ...]:
+        """Give the tests of which nobody knows how they end on the baseline, or on that kernel."""
+        sides = (self.baseline or "", kernel)
+        return tuple(
+            test
+            for test, by_kernel in self.tests.items()
+            if not all(_judged(by_kernel.get(side, ())) for side in sides)
+        )
+
     def differences(self) -> list[Difference]:
         """Give what differs from the baseline, in the order of tests and kernels."""
         if self.baseline is None:
