@@ -41,10 +41,11 @@ class SuiteView:
     baseline: str | None
     tests: Mapping[str, Mapping[str, Sequence[Record]]]
 
-    def passing(self) -> tuple[str, ...]:
-        """Give the tests that pass on the baseline, each time."""
-        there = {test: by_kernel.get(self.baseline or "", ()) for test, by_kernel in self.tests.items()}
-        return tuple(test for test, was in there.items() if _judged(was) and _worst(was) == "pass")
+    def passing(self, kernel: str) -> tuple[str, ...]:
+        """Give the tests that pass on the baseline, each time, and can be compared with that kernel."""
+        unknown = self.uncompared(kernel)
+        compared = {test: by_kernel for test, by_kernel in self.tests.items() if test not in unknown}
+        return tuple(test for test, by_kernel in compared.items() if _worst(by_kernel[self.baseline or ""]) == "pass")
 
     def uncompared(self, kernel: str) -> tuple[str, ...]:
         """Give the tests of which nobody knows how they end on the baseline, or on that kernel."""

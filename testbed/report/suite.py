@@ -110,7 +110,7 @@ def _compared(view: SuiteView) -> Iterator[str]:
     worse = [difference for difference in differences if difference.worse]
     for kernel in others:
         if not any(difference.kernel == kernel for difference in worse):
-            yield f"of {len(view.passing())} tests that pass on {view.baseline} none fails on {kernel}"
+            yield f"of {len(view.passing(kernel))} tests that pass on {view.baseline} none fails on {kernel}"
         if unknown := view.uncompared(kernel):
             yield f"NOT COMPARED on {kernel}: {', '.join(unknown)}"
     for difference in (*worse, *(found for found in differences if not found.worse)):
