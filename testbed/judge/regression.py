@@ -41,6 +41,21 @@ class SuiteView:
     baseline: str | None
     tests: Mapping[str, Mapping[str, Sequence[Record]]]
 
+    def passing(self, kernel: str) -> tuple[str, ...]:
+        """Give the tests that pass on the baseline, each time, and can be compared with that kernel."""
+        unknown = self.uncompared(kernel)
+        compared = {test: by_kernel for test, by_kernel in self.tests.items() if test not in unknown}
+        return tuple(test for test, by_kernel in compared.items() if _worst(by_kernel[self.baseline or ""]) == "pass")
+
+    def uncompared(self, kernel: str) -> tuple[str, ...]:
+        """Give the tests of which nobody knows how they end on the baseline, or on that kernel."""
+        sides = (self.baseline or "", kernel)
+        return tuple(
+            test
+            for test, by_kernel in self.tests.items()
+            if not all(_judged(by_kernel.get(side, ())) for side in sides)
+        )
+
     def differences(self) -> list[Difference]:
         """Give what differs from the baseline, in the order of tests and kernels."""
         if self.baseline is None:

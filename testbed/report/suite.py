@@ -108,8 +108,11 @@ def _compared(view: SuiteView) -> Iterator[str]:
         return
     differences = view.differences()
     worse = [difference for difference in differences if difference.worse]
-    if not worse:
-        yield f"nothing that passes on {view.baseline} fails on {', '.join(others)}"
+    for kernel in others:
+        if not any(difference.kernel == kernel for difference in worse):
+            yield f"of {len(view.passing(kernel))} tests that pass on {view.baseline} none fails on {kernel}"
+        if unknown := view.uncompared(kernel):
+            yield f"NOT COMPARED on {kernel}: {', '.join(unknown)}"
     for difference in (*worse, *(found for found in differences if not found.worse)):
         yield _told(difference, view.baseline)
 
