@@ -8,7 +8,6 @@
 
 #include "race-flip.h"
 
-#define DELAY "/sys/kernel/mm/pgtable_reclaim/debug_delay_us"
 
 static bool only_flips;
 static long longest_pass, longest_reclaim;	/* milliseconds */
@@ -51,15 +50,6 @@ static void *ask_for_reclaim(void *arg)
 			tb_sleep_ms(1);
 	}
 	return NULL;
-}
-
-/* -1 where the kernel has no such file. */
-static long set_delay(unsigned long us)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%lu", us);
-	return tb_put(DELAY, text) ? (long)us : -1;
 }
 
 #endif

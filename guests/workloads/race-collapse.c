@@ -17,7 +17,6 @@
 #define CELL_PAGES (TB_TABLE / TB_PAGE)
 #define COLLAPSE 25			/* MADV_COLLAPSE, newer than the headers of a stable distribution */
 #define LONGER 4			/* times as long at most, where it did not come to everything */
-#define DELAY "/sys/kernel/mm/pgtable_reclaim/debug_delay_us"
 #define SIZE ((CELLS + 1) * TB_TABLE)	/* the last one is written to where it is private */
 
 enum op { COLLAPSED, SPLIT, GIVEN_BACK, PART_GIVEN_BACK, CHECKED, PASSES, NR_OPS };
@@ -176,14 +175,6 @@ static void make_file(void)
 	*(volatile char *)(areas[PRIVATE] + CELLS * TB_TABLE) = 1;
 }
 
-static long set_delay(unsigned long us)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%lu", us);
-	return tb_put(DELAY, text) ? (long)us : -1;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned long seconds = tb_number(argc, argv, "seconds");
@@ -193,9 +184,9 @@ int main(int argc, char **argv)
 	has_passes = !access(TB_KNOB, W_OK);
 	make_file();
 	tb_phase("start");
-	tb_value("delay_us", set_delay(delay));
+	tb_value("delay_us", tb_set_delay(delay));
 	run_threads(seconds, &seed);
-	set_delay(0);
+	tb_set_delay(0);
 	for (int i = 0; i < NR_OPS; i++)
 		tb_value(op_names[i], atomic_load(&ops[i]));
 	if (undone() != NR_OPS)

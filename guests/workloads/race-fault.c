@@ -210,9 +210,9 @@ int main(int argc, char **argv)
 	shared = make_cells(SHARED, seed * 64 + 32, false);
 	make_slots();
 	tb_phase("start");
-	tb_value("delay_us", set_delay(delay));
+	tb_value("delay_us", tb_set_delay(delay));
 	run_threads(seconds, &seed);
-	set_delay(0);
+	tb_set_delay(0);
 	tell_what_was_done();
 	for (int i = 0; i < WORKERS; i++) {
 		give_back_all(&workers[i]);

@@ -17,7 +17,6 @@
 #include <stdatomic.h>
 
 #define LONGER 4		/* times as long at most, where it did not come to everything */
-#define DELAY "/sys/kernel/mm/pgtable_reclaim/debug_delay_us"
 
 /* `turn` counts on through the states of the page; only in RESTS and STANDS is sure what it holds. */
 enum { RESTS, IS_WRITTEN, STANDS, IS_GIVEN_BACK, NR_TURNS };
@@ -169,14 +168,6 @@ static void run_threads(unsigned long seconds)
 		pthread_join(threads[--n], NULL);
 }
 
-static long set_delay(unsigned long us)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%lu", us);
-	return tb_put(DELAY, text) ? (long)us : -1;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned long seconds = tb_number(argc, argv, "seconds");
@@ -189,9 +180,9 @@ int main(int argc, char **argv)
 	has_passes = !access(TB_KNOB, W_OK);
 	area = tb_map(span);
 	tb_phase("start");
-	tb_value("delay_us", set_delay(delay));
+	tb_value("delay_us", tb_set_delay(delay));
 	run_threads(seconds);
-	set_delay(0);
+	tb_set_delay(0);
 	tb_value("rounds", atomic_load(&rounds));
 	tb_value("beside", atomic_load(&beside));
 	tb_value("passes", atomic_load(&passes));

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #define TB_KNOB "/sys/kernel/mm/pgtable_reclaim/reclaim"
+#define TB_DELAY "/sys/kernel/mm/pgtable_reclaim/debug_delay_us"
 #define TB_STEP "16M"
 #define TB_VAIN 5		/* as many tries in a row without effect: there is no more */
 
@@ -35,6 +36,15 @@ static inline void tb_sleep_ms(long ms)
 	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
 
 	nanosleep(&t, NULL);
+}
+
+/* Between each two steps of who removes a table; -1 where the kernel has no such delay. */
+static inline long tb_set_delay(unsigned long us)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lu", us);
+	return tb_put(TB_DELAY, text) ? (long)us : -1;
 }
 
 /* A pass: 1 if there was one, 0 where the kernel has none. */

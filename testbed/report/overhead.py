@@ -4,6 +4,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from testbed.report.text import aligned
+
 __all__ = ["overhead_summary", "overhead_table"]
 
 Records = Sequence[Mapping[str, Any]]
@@ -12,15 +14,7 @@ Records = Sequence[Mapping[str, Any]]
 def overhead_table(records: Records) -> list[str]:
     """Give the table as aligned text; the first kernel is what the others are held against."""
     rows = [_headers(records), *_rows(records)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    left = (0, len(widths) - 1)
-    return [
-        "  ".join(
-            text.ljust(width) if column in left else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return aligned(rows, left=(0, len(rows[0]) - 1))
 
 
 def _headers(records: Records) -> tuple[str, ...]:

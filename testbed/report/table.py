@@ -9,6 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from testbed.report.text import aligned
+
 __all__ = ["of_scenarios", "plain_rows", "summary", "table"]
 
 COLOURS = {
@@ -67,15 +69,7 @@ def table(records: Sequence[Mapping[str, Any]]) -> Table:
 def plain_rows(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """Give the same table as aligned plain text, a line a record."""
     rows = [HEADERS, *(_row(record) for record in records)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADERS))]
-    left = (0, 1, HEADERS.index("verdict"))
-    return [
-        "  ".join(
-            text.ljust(width) if column in left else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return aligned(rows, left=(0, 1, HEADERS.index("verdict")))
 
 
 def summary(records: Sequence[Mapping[str, Any]]) -> list[str]:
