@@ -4,8 +4,8 @@
 #define SHAPES_FACTS_H
 
 #include "shapes.h"
+#include "tb-file.h"
 
-#include <fcntl.h>
 #include <sys/ioctl.h>
 
 /* Newer than the headers of a stable distribution. */
@@ -31,17 +31,7 @@ struct pm_scan {
 static int pagemap = -1;
 static uint64_t zero_pfn;
 
-/* No stdio, here as in all that runs after `start`: its buffers would make tables of their own. */
-static bool put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
+/* All of a file, however long. No stdio, here as in tb-file.h. */
 static const char *slurp(const char *path)
 {
 	static char text[65536];

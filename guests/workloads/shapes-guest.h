@@ -19,14 +19,14 @@
  */
 static void prepare_guest(void)
 {
-	put("/sys/kernel/mm/pgtable_reclaim/enabled", "0");
-	put(THP "enabled", "madvise");
-	put(THP "defrag", "always");
-	put(THP "shmem_enabled", "advise");
-	put(THP "use_zero_page", "1");
-	put(THP "khugepaged/scan_sleep_millisecs", "4000000000");
-	put(THP "khugepaged/pages_to_scan", "1");
-	put(NR_HUGEPAGES, "12");
+	tb_put("/sys/kernel/mm/pgtable_reclaim/enabled", "0");
+	tb_put(THP "enabled", "madvise");
+	tb_put(THP "defrag", "always");
+	tb_put(THP "shmem_enabled", "advise");
+	tb_put(THP "use_zero_page", "1");
+	tb_put(THP "khugepaged/scan_sleep_millisecs", "4000000000");
+	tb_put(THP "khugepaged/pages_to_scan", "1");
+	tb_put(NR_HUGEPAGES, "12");
 	hugetlb_pages = atoi(slurp(NR_HUGEPAGES));
 	mkdir(RAMFS, 0700);
 	has_ramfs = !mount("ramfs", RAMFS, "ramfs", 0, NULL);

@@ -15,10 +15,10 @@
 
 static void prepare_ksm(void)
 {
-	put(KSM "use_zero_pages", "1");
-	put(KSM "pages_to_scan", "100000");
-	put(KSM "sleep_millisecs", "1");
-	put(KSM "smart_scan", "0");
+	tb_put(KSM "use_zero_pages", "1");
+	tb_put(KSM "pages_to_scan", "100000");
+	tb_put(KSM "sleep_millisecs", "1");
+	tb_put(KSM "smart_scan", "0");
 }
 
 static enum entry touch_with_zeros(char *page, enum entry was)
@@ -41,7 +41,7 @@ static void merge_zeros(char *at, unsigned long pages, uint8_t *state)
 	const struct timespec nap = { 0, 5000000 };
 	unsigned long missing = pages;
 
-	if (madvise(at, pages * TB_PAGE, MADV_MERGEABLE) || !put(KSM "run", "1"))
+	if (madvise(at, pages * TB_PAGE, MADV_MERGEABLE) || !tb_put(KSM "run", "1"))
 		return;
 	for (int naps = 0; missing && naps < 20; naps++) {
 		syscall(SYS_nanosleep, &nap, NULL);
@@ -49,7 +49,7 @@ static void merge_zeros(char *at, unsigned long pages, uint8_t *state)
 		for (unsigned long i = 0; i < pages; i++)
 			missing += state[i] == ANON && !is_zeropage(at + i * TB_PAGE);
 	}
-	put(KSM "run", "0");	/* returns when ksmd is at rest */
+	tb_put(KSM "run", "0");	/* returns when ksmd is at rest */
 	for (unsigned long i = 0; i < pages; i++)
 		if (state[i] == ANON && is_zeropage(at + i * TB_PAGE))
 			state[i] = ZERO_KSM;
