@@ -15,6 +15,28 @@
 #define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
 #endif
 
+#ifndef UFFDIO_POISON	/* since 6.6 */
+#define UFFD_FEATURE_POISON (1 << 14)
+#define UFFDIO_POISON _IOWR(UFFDIO, 0x08, struct uffdio_poison)
+
+struct uffdio_poison {
+	struct uffdio_range range;
+	__u64 mode;
+	__s64 updated;
+};
+#endif
+
+#ifndef UFFDIO_MOVE	/* since 6.8 */
+#define UFFD_FEATURE_MOVE (1 << 16)
+#define UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES 2ULL
+#define UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct uffdio_move)
+
+struct uffdio_move {
+	__u64 dst, src, len, mode;
+	__s64 move;
+};
+#endif
+
 struct tb_uffd {
 	int fd;
 	atomic_ulong writes;		/* that were reported, and let through */
