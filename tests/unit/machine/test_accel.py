@@ -72,6 +72,14 @@ def test_answer_is_kept_for_the_next_time(host, tmp_path):
     assert time.monotonic() - began < 0.5
 
 
+def test_host_too_busy_to_boot_by_tcg_is_asked_again_the_next_time(host, tmp_path):
+    host(kvm="aborts", tcg="aborts")
+    with pytest.raises(HostError):
+        accel.choose("auto", False, PROOF, tmp_path)
+    host(tcg="boots")
+    assert accel.choose("auto", False, PROOF, tmp_path).kind == "tcg"
+
+
 def test_fresh_proof_finds_a_kvm_that_was_only_busy_before(host, tmp_path):
     host(kvm="hangs")
     assert accel.choose("auto", False, PROOF, tmp_path).kind == "tcg"
