@@ -8,15 +8,11 @@
  * What the file holds never changes, but for the first page of each cell: to punch it out and write
  * it again makes small pages of a huge one.
  */
-#include "tb-press.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
+#include "tb-race.h"
 
 #define CELLS 12
 #define CELL_PAGES (TB_TABLE / TB_PAGE)
 #define COLLAPSE 25			/* MADV_COLLAPSE, newer than the headers of a stable distribution */
-#define LONGER 4			/* times as long at most, where it did not come to everything */
 #define SIZE ((CELLS + 1) * TB_TABLE)	/* the last one is written to where it is private */
 
 enum op { COLLAPSED, SPLIT, GIVEN_BACK, PART_GIVEN_BACK, CHECKED, PASSES, NR_OPS };
@@ -28,7 +24,6 @@ static const char *const op_names[NR_OPS] = {
 enum { SHARED, PRIVATE, AREAS };
 
 static atomic_ulong ops[NR_OPS];
-static atomic_bool over;
 static char *areas[AREAS];
 static bool has_passes;
 static int file;
@@ -138,22 +133,9 @@ static int undone(void)
 	return NR_OPS;
 }
 
-static void run_threads(unsigned long seconds, uint64_t *seed)
+static bool did_all(void)
 {
-	static void *(*const runs[])(void *) = { collapse_cells, give_back_cells, ask_for_passes };
-	pthread_t threads[3];
-
-	for (int i = 0; i < 3; i++) {
-		errno = pthread_create(&threads[i], NULL, runs[i], seed);
-		if (errno)
-			tb_fail("a thread: %s", strerror(errno));
-	}
-	tb_sleep_ms(seconds * 1000);
-	for (unsigned long i = 0; i < LONGER * seconds && undone() != NR_OPS; i++)
-		tb_sleep_ms(1000);
-	atomic_store(&over, true);
-	for (int i = 0; i < 3; i++)
-		pthread_join(threads[i], NULL);
+	return undone() == NR_OPS;
 }
 
 static void make_file(void)
@@ -177,6 +159,7 @@ static void make_file(void)
 
 int main(int argc, char **argv)
 {
+	static void *(*const runs[])(void *) = { collapse_cells, give_back_cells, ask_for_passes };
 	unsigned long seconds = tb_number(argc, argv, "seconds");
 	unsigned long delay = tb_number_or_none(argc, argv, "delay_us");
 	uint64_t seed = tb_number(argc, argv, "seed");
@@ -185,11 +168,11 @@ int main(int argc, char **argv)
 	make_file();
 	tb_phase("start");
 	tb_value("delay_us", tb_set_delay(delay));
-	run_threads(seconds, &seed);
+	tb_race(runs, 3, &seed, seconds, did_all);
 	tb_set_delay(0);
 	for (int i = 0; i < NR_OPS; i++)
 		tb_value(op_names[i], atomic_load(&ops[i]));
-	if (undone() != NR_OPS)
+	if (!did_all())
 		tb_fail("it never came to this in all the time: %s", op_names[undone()]);
 	for (int i = 0; i < AREAS; i++)
 		tb_give_back(areas[i], SIZE);

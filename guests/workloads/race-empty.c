@@ -5,19 +5,13 @@
  * another moment, fills a page of the same table, which must hold what was written once both are
  * through. Then the next table, over more of them than any kernel lets lie empty.
  */
-#include "tb-press.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
-
-#define LONGER 4		/* times as long at most, where it did not come to everything */
+#include "tb-race.h"
 
 static char *area;
 static unsigned long span, moment;	/* in ns, at most */
 static uint64_t randomness;
 static atomic_ulong begun, given_back, filled;	/* the round */
 static atomic_ulong rounds, beside;
-static atomic_bool over;
 
 static char *table_of(unsigned long round)
 {
@@ -81,26 +75,14 @@ static void *fill(void *arg)
 	return arg;
 }
 
-static void run_threads(unsigned long seconds)
+static bool did_all(void)
 {
-	static void *(*const runs[])(void *) = { empty, fill };
-	pthread_t threads[2];
-
-	for (int i = 0; i < 2; i++) {
-		errno = pthread_create(&threads[i], NULL, runs[i], NULL);
-		if (errno)
-			tb_fail("a thread: %s", strerror(errno));
-	}
-	tb_sleep_ms(seconds * 1000);
-	for (unsigned long i = 0; i < LONGER * seconds && !atomic_load(&beside); i++)
-		tb_sleep_ms(1000);
-	atomic_store(&over, true);
-	for (int i = 0; i < 2; i++)
-		pthread_join(threads[i], NULL);
+	return atomic_load(&beside);
 }
 
 int main(int argc, char **argv)
 {
+	static void *(*const runs[])(void *) = { empty, fill };
 	unsigned long seconds = tb_number(argc, argv, "seconds");
 	unsigned long delay = tb_number_or_none(argc, argv, "delay_us");
 
@@ -111,11 +93,11 @@ int main(int argc, char **argv)
 	area = tb_map(span);
 	tb_phase("start");
 	tb_value("delay_us", tb_set_delay(delay));
-	run_threads(seconds);
+	tb_race(runs, 2, NULL, seconds, did_all);
 	tb_set_delay(0);
 	tb_value("rounds", atomic_load(&rounds));
 	tb_value("beside", atomic_load(&beside));
-	if (!atomic_load(&beside))
+	if (!did_all())
 		tb_fail("in all the time no page was filled while another was given back");
 	tb_give_back(area, span);
 	tb_phase("after");

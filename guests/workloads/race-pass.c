@@ -11,12 +11,7 @@
  * A table that is not what it was: until the pass is over, the writer goes on to write to the tables
  * that it comes to next. It may have looked at them and not locked them yet. Nothing may be lost.
  */
-#include "tb-press.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
-
-#define LONGER 4		/* times as long at most, where it did not come to everything */
+#include "tb-race.h"
 
 /* `turn` counts on through the states of the page; only in RESTS and STANDS is sure what it holds. */
 enum { RESTS, IS_WRITTEN, STANDS, IS_GIVEN_BACK, NR_TURNS };
@@ -26,7 +21,6 @@ static unsigned long span;
 static unsigned char *written;	/* by table: which page of it, 0 for none */
 static uint64_t randomness;
 static atomic_ulong turn, seen, asked, passes, rounds, beside, writes, looks;
-static atomic_bool over;
 static bool has_passes;
 
 static uint64_t value(unsigned long at_turn)
@@ -149,27 +143,9 @@ static bool did_all(void)
 	return atomic_load(&rounds) && (!has_passes || (atomic_load(&beside) && atomic_load(&writes)));
 }
 
-static void run_threads(unsigned long seconds)
-{
-	static void *(*const runs[])(void *) = { look, write_beside, pass };
-	pthread_t threads[3];
-	int n = has_passes ? 3 : 2;
-
-	for (int i = 0; i < n; i++) {
-		errno = pthread_create(&threads[i], NULL, runs[i], NULL);
-		if (errno)
-			tb_fail("a thread: %s", strerror(errno));
-	}
-	tb_sleep_ms(seconds * 1000);
-	for (unsigned long i = 0; i < LONGER * seconds && !did_all(); i++)
-		tb_sleep_ms(1000);
-	atomic_store(&over, true);
-	while (n)
-		pthread_join(threads[--n], NULL);
-}
-
 int main(int argc, char **argv)
 {
+	static void *(*const runs[])(void *) = { look, write_beside, pass };
 	unsigned long seconds = tb_number(argc, argv, "seconds");
 	unsigned long delay = tb_number_or_none(argc, argv, "delay_us");
 
@@ -181,7 +157,7 @@ int main(int argc, char **argv)
 	area = tb_map(span);
 	tb_phase("start");
 	tb_value("delay_us", tb_set_delay(delay));
-	run_threads(seconds);
+	tb_race(runs, has_passes ? 3 : 2, NULL, seconds, did_all);
 	tb_set_delay(0);
 	tb_value("rounds", atomic_load(&rounds));
 	tb_value("beside", atomic_load(&beside));
