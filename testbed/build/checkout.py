@@ -82,7 +82,11 @@ def checkout_kernel(root: Path, spec: KernelSpec, folder: Path, progress: Progre
 
 
 def export_series(root: Path, folder: Path, progress: Progress = silent) -> Exported:
-    """Write the commits above the base back to the series that the tree was checked out from."""
+    """Write the commits above the base back to the series that the tree was checked out from.
+
+    Patches that the series borrows from another one (``../OTHER/FILE``, first in its list) stay as they are; a commit
+    that changes one raises :class:`SpecError`, with nothing written.
+    """
     step = f"export {folder.name}"
     if not (folder / ".git").exists():
         raise SpecError(f"{folder}: no git tree; make one with `testbed kernel checkout`")
@@ -93,20 +97,25 @@ def export_series(root: Path, folder: Path, progress: Progress = silent) -> Expo
         raise SpecError(f"{folder}: merge commits above {BASE}; a series is a line of commits")
     target = series_folder(root, name)
     listed = read_series(root, name)
-    before = {path.name: path.read_bytes() for path in listed}
+    before = {path.name: path.read_bytes() for path in listed if path.parent == target}
+    borrowed = {path.name: path for path in listed if path.parent != target}
     with tempfile.TemporaryDirectory() as scratch:
         progress(step, "format patches")
         _git(folder, ["format-patch", "-q", *_FORM, "-o", scratch, f"{BASE}..HEAD"])
         after = {path.name: path.read_bytes() for path in sorted(Path(scratch).glob("*.patch"))}
     if not after:
         raise BuildError(f"{folder}: no commit above {BASE}")
+    for file, path in borrowed.items():
+        if after.pop(file, None) != path.read_bytes():
+            raise SpecError(f"{path.resolve()}: belongs to another series; change it in a checkout of that one")
+    entries = [os.path.relpath(path, target) for path in borrowed.values()] + list(after)
     for file in set(before) - set(after):
         (target / file).unlink()
     for file, content in after.items():
         if before.get(file) != content:
             (target / file).write_bytes(content)
     if list(before) != list(after):
-        (target / "series").write_text("".join(f"{line}\n" for line in [*_comments(target / "series"), *after]))
+        (target / "series").write_text("".join(f"{line}\n" for line in [*_comments(target / "series"), *entries]))
     changed = tuple(file for file in after if before.get(file) != after[file])
     return Exported(target, tuple(after), changed, tuple(sorted(set(before) - set(after))))
 

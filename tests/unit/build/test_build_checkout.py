@@ -61,6 +61,26 @@ def test_comment_on_top_of_the_series_survives_an_export_that_changes_the_list(c
     assert series.read_text().splitlines() == ["# SPDX-License-Identifier: GPL-2.0-only", *exported.patches]
 
 
+def test_patch_borrowed_from_another_series_stays_there_and_cannot_be_changed_from_here(checkout, tree: Path):
+    series = checkout.root / "kernel/series"
+    mine = series / "mine"
+    mine.mkdir()
+    (mine / "series").write_text("# Mine.\n../fix/0001-mm-say-two-in-Roman.patch\n")
+    folder = checkout_kernel(checkout.root, checkout.kernel("mine"), tree.parent / "mine")
+    (folder / "kernel.c").write_text((folder / "kernel.c").read_text() + "int eight;\n")
+    _git(folder, "commit", "-q", "-a", "-m", "mm: eight\n\nSigned-off-by: B <b@example.org>")
+    exported = export_series(checkout.root, folder)
+    listed = ["# Mine.", "../fix/0001-mm-say-two-in-Roman.patch", "0002-mm-eight.patch"]
+    assert (exported.patches, (mine / "series").read_text().splitlines()) == (("0002-mm-eight.patch",), listed)
+    assert {path.name for path in mine.iterdir()} == {"series", "0002-mm-eight.patch"}
+    _git(folder, "reset", "-q", "--hard", "testbed-base")
+    (folder / "kernel.c").write_text("int changed;\n")
+    _git(folder, "commit", "-q", "-a", "-m", "mm: say two in Roman\n\nSigned-off-by: B <b@example.org>")
+    with pytest.raises(SpecError, match="belongs to another series"):
+        export_series(checkout.root, folder)
+    assert (mine / "series").read_text().splitlines() == listed
+
+
 def test_new_file_is_not_passed_by_for_the_sake_of_debian_packaging(checkout, tmp_path: Path):
     edit = checkout.line("int two;", "int ii;", subject="mm: say two in Roman")
     checkout.series("fix", **{"0001-mm-say-two-in-Roman": edit})
