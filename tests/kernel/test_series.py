@@ -20,6 +20,7 @@ NAMES = [
     for name in KERNELS
 ]
 NAMES += [f"{name}+selftests" for name in ("vanilla-6.12", "ptreclaim-6.12")]
+NAMES += [f"pte_ref-6.12{flavour}" for flavour in ("+atomic", "+atomic+debug", "+switch-back")]
 # that of a guest's selftests is applied by the build of the guest
 OF_GUESTS = {selftests.series for name in list_guests(ROOT) if (selftests := load_guest(ROOT, name).selftests)}
 SERIES = sorted(filter(None, {*OF_GUESTS, *(spec.series for spec in KERNELS.values())}))
