@@ -15,19 +15,20 @@
 #define BETWEEN_BLIND_MS 25
 
 /*
- * Tables are freed by RCU. A grace period that starts now ends after all that is on its way was
- * due; then the callbacks run in batches, and the number of tables is at rest when it stays equal
- * for a while. A kernel without membarrier() cannot be asked for the grace period, so there the
- * readings lie further apart than one usually takes.
+ * Tables are freed by RCU, or looked at after a grace period and freed after another one. The
+ * number of tables is at rest when it stays equal over several grace periods. With one CPU, or
+ * without membarrier(), a kernel cannot be asked to wait for one, so there the readings lie
+ * further apart than one usually takes.
  */
 static bool settle(long deadline_ms, long *took_ms)
 {
-	long start = now_ms(), last = -1, pages, between = BETWEEN_MS;
+	long start = now_ms(), last = -1, pages;
 	int equal = 0;
 
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		between = BETWEEN_BLIND_MS;
 	for (;;) {
+		bool blind = sysconf(_SC_NPROCESSORS_ONLN) == 1 ||
+			     syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+
 		/* Else each CPU keeps up to a batch of changes to itself. */
 		file_write("/proc/sys/vm/stat_refresh", "1");
 		pages = counters_table_pages();
@@ -39,7 +40,7 @@ static bool settle(long deadline_ms, long *took_ms)
 		if (*took_ms >= deadline_ms)
 			return false;
 		heartbeat();
-		sleep_ms(between);
+		sleep_ms(blind ? BETWEEN_BLIND_MS : BETWEEN_MS);
 	}
 }
 
