@@ -19,6 +19,7 @@ static char marks[512];		/* what came from the workload and is no whole line yet
 static size_t marks_len;
 static int phases;
 static bool stopped;		/* at a phase, until the host says continue */
+static char phase[NAME_MAX_LEN];	/* that one */
 static long last_beat;
 
 /* Also called where the agent itself is busy for long, as silence would be taken for a hang. */
@@ -37,8 +38,8 @@ static void mark(const struct command *c, const struct workload *w, const char *
 	char word[NAME_MAX_LEN];
 	long long value;
 
-	if (sscanf(line, "phase %63s", word) == 1) {
-		if (phase_report(c, w->pid, word)) {
+	if (sscanf(line, "phase %63s", phase) == 1) {
+		if (phase_report(c, w->pid, phase)) {
 			phases++;
 			stopped = true;
 		}
@@ -73,7 +74,7 @@ static bool read_marks(const struct command *c, const struct workload *w)
 }
 
 /* What the host may say while a workload runs. */
-static void obey(struct workload *w)
+static void obey(const struct command *run, struct workload *w)
 {
 	struct command c;
 	char *payload;
@@ -81,14 +82,17 @@ static void obey(struct workload *w)
 	while ((payload = frame_receive())) {
 		if (!command_parse(payload, &c))
 			continue;
+		/*
+		 * Not at a mark: the workload died there, and its exit frame crossed with this
+		 * command.
+		 */
 		if (!strcmp(c.cmd, "continue")) {
-			/*
-			 * Not at a mark: the workload died there, and its exit frame crossed with
-			 * this command.
-			 */
 			if (stopped)
 				send(w->control, "go\n", 3, MSG_NOSIGNAL);
 			stopped = false;
+		} else if (!strcmp(c.cmd, "again")) {
+			if (stopped)
+				phase_report(run, w->pid, phase);
 		} else if (!strcmp(c.cmd, "ping")) {
 			send_hello();
 		} else if (!strcmp(c.cmd, "poweroff")) {
@@ -123,7 +127,7 @@ static void attend(const struct command *c, struct workload *w)
 		if (fds[CONTROL].revents && !read_marks(c, w))
 			fds[CONTROL].fd = -1;
 		if (fds[PORT].revents)
-			obey(w);
+			obey(c, w);
 	}
 }
 
