@@ -81,6 +81,7 @@ bool needed_count(pid_t pid, struct needed *n);
 /* counters.c: what the guest's kernel says */
 struct counters {
 	long pagetables_kb, secpagetables_kb, nr_page_table_pages;
+	long slab_kb, percpu_kb;	/* what else a kernel may keep for each table */
 	long vmpte_kb, vmrss_kb, vmsize_kb, cgroup_pagetables_kb;
 	struct needed needed;
 };

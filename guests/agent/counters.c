@@ -47,6 +47,8 @@ const char *counters_read(pid_t pid, struct counters *c)
 		return "PageTables";
 	/* Before 6.0 there were none to count. */
 	file_field(text, "SecPageTables:", &c->secpagetables_kb);
+	if (!file_field(text, "Slab:", &c->slab_kb) || !file_field(text, "Percpu:", &c->percpu_kb))
+		return "Slab and Percpu";
 	c->nr_page_table_pages = counters_table_pages();
 	/*
 	 * memory.stat may lag by a batch for each CPU; cpu.stat flushes the group's counters,
@@ -84,6 +86,8 @@ void counters_json(const struct counters *c)
 	json_open("counters");
 	json_num("pagetables_kb", c->pagetables_kb);
 	json_num("secpagetables_kb", c->secpagetables_kb);
+	json_num("slab_kb", c->slab_kb);
+	json_num("percpu_kb", c->percpu_kb);
 	json_num("nr_page_table_pages", c->nr_page_table_pages);
 	json_num("vmpte_kb", c->vmpte_kb);
 	json_num("vmrss_kb", c->vmrss_kb);

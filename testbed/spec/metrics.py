@@ -18,6 +18,8 @@ ENTRIES = (
 PLAIN = (
     "pagetables_kb",
     "secpagetables_kb",
+    "slab_kb",
+    "percpu_kb",
     "vmpte_kb",
     "vmrss_kb",
     "vmsize_kb",

@@ -15,6 +15,8 @@ from testbed.spec.metrics import METRICS
 COUNTERS = {
     "pagetables_kb": 1400,
     "secpagetables_kb": 0,
+    "slab_kb": 4200,
+    "percpu_kb": 360,
     "nr_page_table_pages": 350,
     "vmpte_kb": 1064,
     "vmrss_kb": 5000,
