@@ -133,7 +133,7 @@ def _evidence(job: Job, notes: Notes, guard: Guard, end: _End, console: str) -> 
 
 
 def _judge(cell: Cell, evidence: Evidence) -> Verdict:
-    kernel, scenario = cell.kernel.base_name, cell.scenario
+    kernel, scenario = cell.kernel.name, cell.scenario
     return judge(evidence, scenario.expectations_for(kernel), scenario.gap_for(kernel), scenario.may_die)
 
 

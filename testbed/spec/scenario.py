@@ -52,13 +52,13 @@ class BoundScenario:
     where: str
     test: SuiteTest | None = None
 
-    def expectations_for(self, kernel_base_name: str) -> tuple[Expectation, ...]:
+    def expectations_for(self, kernel: str) -> tuple[Expectation, ...]:
         """Return what is expected of a kernel: the lists of all patterns that match it, one after another."""
-        return tuple(e for found in _matching(self.expect, kernel_base_name) for e in found)
+        return tuple(e for found in _matching(self.expect, kernel) for e in found)
 
-    def gap_for(self, kernel_base_name: str) -> Gap | None:
+    def gap_for(self, kernel: str) -> Gap | None:
         """Return what a kernel can't do yet; the gaps of several matching patterns become one."""
-        gaps = _matching(self.known_gap, kernel_base_name)
+        gaps = _matching(self.known_gap, kernel)
         if len(gaps) < 2:
             return gaps[0] if gaps else None
         expectations = tuple(e for gap in gaps for e in gap.expectations)
@@ -124,5 +124,8 @@ class ScenarioSpec:
 
 
 def _matching(patterns: Mapping[str, T], kernel: str) -> list[T]:
+    """Give what stands under patterns of the kernel; one without ``+`` is about all of its flavours."""
     base_name = kernel.partition("+")[0]
-    return [found for pattern, found in patterns.items() if fnmatchcase(base_name, pattern)]
+    return [
+        found for pattern, found in patterns.items() if fnmatchcase(kernel if "+" in pattern else base_name, pattern)
+    ]

@@ -111,6 +111,15 @@ def test_the_lists_of_all_patterns_that_match_a_kernel_are_put_together(checkout
     ]
 
 
+def test_a_pattern_with_a_flavour_is_about_kernels_of_that_flavour_alone(checkout: Checkout) -> None:
+    entry = '  "ptreclaim-*":\n    - after'
+    checkout.change("scenarios/benign/loop.yaml", entry, entry.replace("*", "*+atomic*"))
+    scenario = bound(checkout)
+    assert [e.text for e in scenario.expectations_for("ptreclaim-6.12+debug")] == ["exit.status == 0"]
+    of_flavour = [e.text for e in scenario.expectations_for("ptreclaim-6.12+atomic+debug")]
+    assert of_flavour == ["after.left_over.pte <= 16", "exit.status == 0"]
+
+
 def test_a_known_gap_is_the_kernels_own_and_says_why(checkout: Checkout) -> None:
     gap = bound(checkout).gap_for("ptreclaim-6.12")
     assert gap is not None
