@@ -42,9 +42,9 @@ def test_memory_for_the_counters_of_each_table_is_what_the_document_says(tmp_pat
         tables = peak["nr_page_table_pages"] - start["nr_page_table_pages"]
         grown = (1024 * (peak[kind] - start[kind]) / tables for kind in ("slab_kb", "percpu_kb"))
         found[record["kernel"]["name"]] = tuple(grown)
-    assert found["vanilla-6.12"] == pytest.approx((0, 0), abs=4)
-    assert found["pte_ref-6.12+atomic"] == pytest.approx((0, 0), abs=4)
-    assert found["pte_ref-6.12"] == pytest.approx((182, 8 * 4), abs=8)
+    assert found["vanilla-6.12"] == pytest.approx((0, 0), abs=12)
+    assert found["pte_ref-6.12+atomic"] == pytest.approx((0, 0), abs=12)
+    assert found["pte_ref-6.12"] == pytest.approx((182, 8 * 4), abs=12)
 
 
 @pytest.mark.parametrize("flavour", ["", "+atomic", "+switch-back"])
