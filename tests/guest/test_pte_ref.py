@@ -6,7 +6,7 @@ from conftest import tb
 
 COUNTERS = ("pte_ref-6.12", "pte_ref-6.12+atomic", "pte_ref-6.12+switch-back")
 RACES = ("stress/race-fault", "stress/race-empty", "stress/race-collapse")
-GIVEN_BACK = ("benign/dontneed-loop", "benign/dontneed-pieces", "benign/jemalloc-churn", "benign/madv-free-pressure")
+GIVEN_BACK = ("benign/dontneed-loop", "benign/dontneed-pieces", "benign/jemalloc-churn", "benign/server-55t")
 KEPT = ("malicious/zeropage-flood", "malicious/huge-zero-flood", "malicious/secret-store", "malicious/pte-flood")
 WAYS = ("pageout", "mremap", "dontunmap", "truncate", "swap-free")
 pytestmark = [pytest.mark.night, pytest.mark.timeout(7200)]
@@ -21,6 +21,14 @@ def test_either_counter_gives_back_what_madvise_emptied_and_keeps_zeropages(tmp_
     done = run(tmp_path, COUNTERS, *GIVEN_BACK, *KEPT)
     assert done.code == 0, done.stderr
     assert [record["verdict"] for record in done.records] == ["pass"] * len(COUNTERS) * len(GIVEN_BACK + KEPT)
+
+
+def test_pages_of_madv_free_go_later_so_a_count_that_is_switched_back_does_not_see_it(tmp_path):
+    done = run(tmp_path, COUNTERS, "benign/madv-free-pressure")
+    assert done.code == 0, done.stderr
+    left = {record["kernel"]["name"]: record["phases"]["pressed"]["left_over"]["pte"] for record in done.records}
+    assert (left["pte_ref-6.12"], left["pte_ref-6.12+atomic"]) == (0, 0)
+    assert left["pte_ref-6.12+switch-back"] > 100
 
 
 @pytest.mark.parametrize("way", WAYS)
