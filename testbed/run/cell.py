@@ -22,6 +22,7 @@ from testbed.measure.symbols import Symbols
 from testbed.run.drive import NO_CENSUS, OUTPUT, STDOUT, Notes, autopsy, drive
 from testbed.run.guard import Guard
 from testbed.run.handlines import hand_lines
+from testbed.run.host import host_facts
 from testbed.run.launching import guest_launch, slowdown
 from testbed.run.plan import Cell
 from testbed.run.postmortem import crash_text, hang_text
@@ -169,6 +170,7 @@ def _result(job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s:
         values=notes.values,
         crash=_crash_record(verdict),
         subtests={result.name: result.outcome for result in ktap.results} if ktap else None,
+        host=host_facts()["host"],
     )
     said = {"kind": verdict.kind, "reason": verdict.reason, "crash": result.crash}
     (job.folder / "verdict.json").write_text(json.dumps(said, indent=2) + "\n")

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from testbed.machine.accel import Accel
 from testbed.run.artefacts import Artefacts
 from testbed.run.cell import guest_record, scenario_record
+from testbed.run.host import host_facts
 from testbed.run.plan import Cell
 from testbed.store.record import CellResult
 
@@ -34,6 +35,7 @@ def skipped(cells: Sequence[Cell], artefacts: Artefacts, accel: Accel, run: str)
             phases={},
             values={},
             crash=None,
+            host=host_facts()["host"],
         )
         for cell in cells
         for verdict, reason in _why_not(cell, artefacts)

@@ -13,7 +13,9 @@ class CellResult:
     """All that is known of one finished cell; ``record`` gives it the stored form.
 
     ``crash`` (kind, title, fingerprint, frames) is there when the kernel's console told of one, ``subtests`` (outcome
-    by name) when the cell ran a test that tells them.
+    by name) when the cell ran a test that tells them. ``host`` is where it ran; hosts with the same ``id`` are alike
+    in speed. ``first`` (verdict, reason) is how the cell ended before it was run a second time. ``costs`` (a mapping
+    by operation, ``instructions`` an operation in each) is there when the cell is a bench.
     """
 
     run: str
@@ -31,6 +33,9 @@ class CellResult:
     values: Mapping[str, int]
     crash: Mapping[str, Any] | None
     subtests: Mapping[str, str] | None = None
+    host: Mapping[str, Any] | None = None
+    first: Mapping[str, str] | None = None
+    costs: Mapping[str, Mapping[str, Any]] | None = None
 
     def record(self) -> dict[str, Any]:
         """Give the JSON object, ``schema`` first."""
