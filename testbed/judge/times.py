@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 __all__ = ["EFFECT", "NEWEST", "REFERENCE", "Shift", "differs", "shift"]
 
-#: The newest nights that are taken together, and how many there must be before them: with less than 5 beside 10, even
-#: a clean separation is no rarer than one chance in 3,003 / 2.
-NEWEST, REFERENCE = 5, 10
+#: The newest nights that are taken together, and how many there must be before them: of 5 beside 12, a clean separation
+#: comes by chance once in 3,094 times, beside 10 once in 1,501.
+NEWEST, REFERENCE = 5, 12
 #: No more nights than these are held against the newest.
-REMEMBERED = 60
+REMEMBERED = 30
 #: Chance of a false alarm that a single test may have; a series is tested each night.
 CHANCE = 5e-4
 #: Guests under emulation on shared hosts take half as long again on a busy day.
