@@ -20,20 +20,10 @@ ACCEPTED_AFTER = 30
 
 @dataclass(frozen=True)
 class Slack:
-    """How far a number may lie outside of what was seen: the largest of the three.
-
-    ``absolute`` is in the number's own unit, ``relative`` a share of it, ``widths`` in widths of the band seen.
-    ``least`` nights tell the band before anything is judged.
-    """
+    """How far a number may lie outside of what was seen: in its own unit, or as a share of it; the larger counts."""
 
     absolute: float = 0.0
     relative: float = 0.0
-    widths: float = 0.0
-    least: int = 1
-
-    def of(self, low: float, high: float) -> float:
-        """Give it for a band."""
-        return max(self.absolute, self.relative * abs(high), self.widths * (high - low))
 
 
 @dataclass
@@ -49,7 +39,7 @@ class Level:
     def add(self, night: int, value: float) -> "Level":
         """Count a night that lies within."""
         self.last, self.nights = night, self.nights + 1
-        if len(self.told) < max(SETTLED, self.slack.least):
+        if len(self.told) < SETTLED:
             self.told.append(value)
         return self
 
@@ -62,13 +52,13 @@ class Level:
     def allowed(self) -> tuple[float, float]:
         """The band with its slack."""
         low, high = self.band
-        slack = self.slack.of(low, high)
+        slack = max(self.slack.absolute, self.slack.relative * abs(high))
         return low - slack, high + slack
 
     def holds(self, value: float) -> bool:
         """Tell whether a value is as usual."""
         low, high = self.allowed
-        return low <= value <= high or self.nights < self.slack.least
+        return low <= value <= high
 
 
 @dataclass

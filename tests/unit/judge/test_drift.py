@@ -119,11 +119,12 @@ def test_any_stale_entry_is_a_regression() -> None:
     assert drift("after.stale_entries", [0, 1], **NEW_KERNEL).kind == "regression"
 
 
-def test_race_is_judged_once_its_luck_is_known() -> None:
-    luck = [412, 2472, 511, 343, 1000, 30, 700, 2000, 55, 60]
-    found = nightly(LEFT, [*luck, 4000, 60000], "stress/race-empty")
-    assert {each.kind for each in found[:10]} == {"new"}
-    assert [each.kind for each in found[10:]] == ["same", "regression"]
+def test_what_a_race_left_is_judged_over_several_nights() -> None:
+    luck = [412.0, 2472, 511, 343, 1000, 30, 700, 2000, 55, 60, 400, 500]
+    found = nightly(LEFT, [*luck, 9000, *luck[:5], 60000, 61000, 59000, 60000, 58000], "stress/race-empty")
+    assert [each.kind for each in found[16:]] == ["same"] * 6 + ["regression"]
+    assert found[-1].method == "ranks"
+    assert found[-1].first_bad and found[-1].first_bad.run == "run-018"
 
 
 def test_repeats_of_a_run_are_one_night_and_the_worst_counts() -> None:
