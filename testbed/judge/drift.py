@@ -186,7 +186,7 @@ def _numbers(blank: Drift, told: Sequence[Night]) -> Drift:
         reason = f"{was}{share(low, newest.value)}; better since {told[began].point.run}; between: {changed}"
         return replace(drift, kind=IMPROVEMENT, reason=reason, last_good=newest.point, was=low)
     reason = f"{metric} {value}, as usual: {shown_band(metric, low, high)} in {_runs(level)}"
-    return replace(drift, reason=reason, last_good=newest.point, was=high)
+    return replace(drift, reason=reason, last_good=newest.point, was=before.value)
 
 
 def _count_slack(metric: str) -> Slack:
