@@ -230,10 +230,8 @@ def _incomparable(blank: Drift, why: str, now: float | None = None) -> Drift:
 
 
 def _new(blank: Drift, now: float, runs: int, needed: int) -> Drift:
-    told = (
-        f"{blank.key.metric} {number(blank.key.metric, now)}: judged from the {needed}th run on, this is the {runs}th"
-    )
-    return replace(blank, kind=NEW, reason=told if runs > 1 else told.replace("1th", "first"), now=now)
+    told = f"{blank.key.metric} {number(blank.key.metric, now)}: run {runs} of {needed} that it takes to judge it"
+    return replace(blank, kind=NEW, reason=told, now=now)
 
 
 def _runs(level: Level) -> str:
