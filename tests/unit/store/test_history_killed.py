@@ -11,21 +11,19 @@ from nights import from_records, name_of, night
 from testbed.store.folder import RunFolder
 from testbed.store.history import Imported, open_history
 
-# Stops for good within the transaction, when half of the cells are written.
+# Stops for good when all is written and nothing is committed.
 STOPS_MIDWAY = """
 import sys, time
 from pathlib import Path
 from testbed.store.folder import RunFolder
 from testbed.store.history import importer, open_history
 
-add, written = importer._add_numbers, []
-def stop(*arguments):
-    add(*arguments)
-    written.append(arguments)
-    if len(written) == 2:
-        print("midway", flush=True)
-        time.sleep(600)
-importer._add_numbers = stop
+write = importer._Numbers.write
+def stop(numbers, connection):
+    write(numbers, connection)
+    print("midway", flush=True)
+    time.sleep(600)
+importer._Numbers.write = stop
 with open_history(sys.argv[1]) as history:
     history.import_run(RunFolder.open(Path(sys.argv[2])))
 """
