@@ -10,6 +10,7 @@ from typing import Any
 from testbed.build import Progress, cache_root, proof_image
 from testbed.errors import SourceUnavailable
 from testbed.judge.regression import excused
+from testbed.judge.verdict import EXPECTED
 from testbed.machine.accel import Accel, Proof, choose
 from testbed.report.evidence import evidence
 from testbed.report.junit import junit_xml
@@ -40,7 +41,6 @@ __all__ = [
 ]
 
 EXIT_OK, EXIT_BAD, EXIT_INPUT, EXIT_HARNESS, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
-EXPECTED = ("pass", "gap", "done", "skip")
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,7 @@ def _run(
             run=folder.id,
             folder=folder.cell(cell.name),
             census=request.census,
+            retry=request.retry,
         )
         for cell in cells
         if cell.name not in left_out

@@ -44,6 +44,7 @@ class Request:
     require_kvm: bool = False
     jobs: int | None = None
     census: bool = True
+    retry: bool = False
 
     def stored(self) -> dict[str, Any]:
         """Give the JSON form, without the checkout: a run is gone on with in any checkout that plans the same."""
