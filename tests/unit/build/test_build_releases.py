@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A point release that the archive has dropped can still be built from what is kept, under its own number."""
+
+from pathlib import Path
+
+import pytest
+
+from testbed.build import apt, cache, releases
+from testbed.build.aptstate import AptState
+from testbed.build.releases import choose, newest_release, release_of
+from testbed.errors import BuildError, SourceUnavailable
+from testbed.spec import AptSource
+
+SPEC = AptSource("linux-source-6.12")
+OLD = apt.Package("linux-source-6.12", "6.12.116-1", "SHA256:aa")
+NEW = apt.Package("linux-source-6.12", "1:6.12.117-1~deb12u1", "SHA256:bb")
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TESTBED_CACHE", str(tmp_path))
+
+
+def unpacked(package: apt.Package) -> None:
+    cache.get_or_make("source", package.key, lambda entry: None)
+
+
+def test_release_is_what_a_person_calls_the_kernel():
+    assert [release_of(each.version) for each in (OLD, NEW)] == ["6.12.116", "6.12.117"]
+
+
+def test_release_that_was_used_before_is_found_beside_its_successor():
+    assert choose(SPEC, OLD, "kernel k") == OLD
+    unpacked(OLD)
+    assert choose(SPEC, NEW, "kernel k") == NEW
+    assert choose(AptSource("linux-source-6.12", release="6.12.116"), NEW, "kernel k") == OLD
+    assert choose(AptSource("linux-source-6.12", release="6.12.117"), NEW, "kernel k") == NEW
+
+
+def test_release_that_is_neither_offered_nor_kept_says_what_there_is():
+    choose(SPEC, OLD, "kernel k")
+    unpacked(OLD)
+    gone = AptSource("linux-source-6.12", release="6.12.1")
+    with pytest.raises(
+        SourceUnavailable, match=r"6\.12\.1 can't be had: the archive has 6\.12\.117, kept here: 6\.12\.116"
+    ):
+        choose(gone, NEW, "kernel k")
+
+
+def asked(monkeypatch, update) -> list[str]:
+    monkeypatch.setattr(releases, "apt_state", lambda spec: lambda: AptState("", cache.cache_root(), (), True, update))
+    monkeypatch.setattr(apt, "ask", lambda names, step, progress, state: (NEW,))
+    said: list[str] = []
+    assert newest_release(SPEC, "sources", lambda step, what: said.append(what)) == "6.12.117"
+    return said
+
+
+def test_archive_is_asked_anew_however_fresh_the_lists_are(monkeypatch):
+    updates = []
+    asked(monkeypatch, lambda: updates.append("fetched"))
+    assert updates == ["fetched"]
+
+
+def test_night_without_network_goes_on_and_says_so(monkeypatch):
+    def refuse() -> None:
+        raise BuildError("apt-get failed\nE: Temporary failure resolving 'mirror'")
+
+    said = asked(monkeypatch, refuse)
+    assert "the archive can't be asked (Temporary failure resolving 'mirror'); goes on with what is known" in said
