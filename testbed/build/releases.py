@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Point releases of a kernel source in the Debian archive: the one of now, and those that were used before.
 
-The archive offers one version at a time and drops the last when the next comes. What was unpacked here stays in the
-cache, so a release can be built beside its successor, by its own number.
+The archive keeps a few versions of a source and then drops them. What was unpacked here stays in the cache, so a release
+can be built beside its successor, by its own number.
 """
 
 import re
@@ -45,27 +45,39 @@ def newest_release(spec: AptSource, step: str, progress: Progress) -> str:
     return release_of(package.version)
 
 
-def choose(spec: AptSource, offered: Package, step: str) -> Package:
-    """Give the package that the source means, and remember it: the one offered, or the one of its release.
+def choose(spec: AptSource, step: str, progress: Progress) -> Package:
+    """Give the package that the source means, and remember it: the one of now, or the one of its release.
 
-    SourceUnavailable where that release is not offered any more and was never unpacked here.
+    BuildError where nothing is known of it; SourceUnavailable where that release is neither in the archive nor here.
     """
-    kept = [package for package in _remembered(spec) if cache.look_up("source", package.key)]
-    if spec.release is None or release_of(offered.version) == spec.release:
-        chosen = offered
+    if spec.release is None:
+        (chosen,) = apt.ask([spec.package], step, progress, apt_state(spec))
     else:
-        found = [package for package in kept if release_of(package.version) == spec.release]
-        if not found:
-            have = ", ".join(release_of(package.version) for package in kept) or "none"
-            now = release_of(offered.version)
-            raise SourceUnavailable(
-                f"{step}: {spec.package} {spec.release} can't be had: the archive has {now}, kept here: {have}"
-            )
-        chosen = found[-1]
+        chosen = _kept(spec) or _offered(spec, step, progress)
     others = [package for package in _remembered(spec) if package != chosen]
     if [*others, chosen] != _remembered(spec):
         cache.record(_fact(spec), [vars(package) for package in (*others, chosen)])
     return chosen
+
+
+def _kept(spec: AptSource) -> Package | None:
+    """Give the package of the release, if it was unpacked here before."""
+    for package in reversed(_remembered(spec)):
+        if release_of(package.version) == spec.release and cache.look_up("source", package.key):
+            return package
+    return None
+
+
+def _offered(spec: AptSource, step: str, progress: Progress) -> Package:
+    state = apt_state(spec)
+    (newest,) = apt.ask([spec.package], step, progress, state)  # sees to it that there are lists
+    offered = apt.versions(spec.package, state)
+    found = [version for version in (newest.version, *offered) if release_of(version) == spec.release]
+    if not found:
+        have = ", ".join(dict.fromkeys(release_of(version) for version in (newest.version, *offered)))
+        raise SourceUnavailable(f"{step}: {spec.package} {spec.release} can't be had: the archive has {have}")
+    (package,) = apt.ask([f"{spec.package}={found[0]}"], step, progress, state)
+    return package
 
 
 def _remembered(spec: AptSource) -> list[Package]:

@@ -61,8 +61,7 @@ def copy_by_links(pristine: Path, tree: Path) -> None:
 def _from_apt(spec: AptSource, step: str, progress: Progress) -> Source:
     name, state = spec.package, apt_state(spec)
     with _or_unavailable(step, f"{name} of {spec.suite}" if spec.suite else name):
-        (offered,) = apt.ask([name], step, progress, state)
-    package = choose(spec, offered, step)
+        package = choose(spec, step, progress)
 
     def unpack(entry: Path) -> None:
         with _or_unavailable(step, f"{name} {package.version}"):

@@ -7,6 +7,7 @@ import pytest
 
 from testbed.build import apt, cache, releases
 from testbed.build.aptstate import AptState
+from testbed.build.progress import silent
 from testbed.build.releases import choose, newest_release, release_of
 from testbed.errors import BuildError, SourceUnavailable
 from testbed.spec import AptSource
@@ -29,22 +30,37 @@ def test_release_is_what_a_person_calls_the_kernel():
     assert [release_of(each.version) for each in (OLD, NEW)] == ["6.12.116", "6.12.117"]
 
 
-def test_release_that_was_used_before_is_found_beside_its_successor():
-    assert choose(SPEC, OLD, "kernel k") == OLD
-    unpacked(OLD)
-    assert choose(SPEC, NEW, "kernel k") == NEW
-    assert choose(AptSource("linux-source-6.12", release="6.12.116"), NEW, "kernel k") == OLD
-    assert choose(AptSource("linux-source-6.12", release="6.12.117"), NEW, "kernel k") == NEW
+@pytest.fixture
+def archive(monkeypatch):
+    """An archive that has these packages, the newest first."""
+    has = [NEW]
+    by_name = lambda name: next(each for each in has if name in (each.name, f"{each.name}={each.version}"))  # noqa: E731
+    monkeypatch.setattr(apt, "ask", lambda names, step, progress, state: (by_name(names[0]),))
+    monkeypatch.setattr(apt, "versions", lambda name, state: tuple(each.version for each in has))
+    return has
 
 
-def test_release_that_is_neither_offered_nor_kept_says_what_there_is():
-    choose(SPEC, OLD, "kernel k")
+def of(release: str | None = None) -> AptSource:
+    return AptSource("linux-source-6.12", release=release)
+
+
+def test_release_that_was_used_before_is_found_beside_its_successor(archive):
+    archive[:] = [OLD]
+    assert choose(SPEC, "kernel k", silent) == OLD
     unpacked(OLD)
-    gone = AptSource("linux-source-6.12", release="6.12.1")
-    with pytest.raises(
-        SourceUnavailable, match=r"6\.12\.1 can't be had: the archive has 6\.12\.117, kept here: 6\.12\.116"
-    ):
-        choose(gone, NEW, "kernel k")
+    archive[:] = [NEW]
+    assert choose(SPEC, "kernel k", silent) == NEW
+    assert [choose(of(release), "kernel k", silent) for release in ("6.12.116", "6.12.117")] == [OLD, NEW]
+
+
+def test_release_that_the_archive_still_has_is_fetched_by_its_version(archive):
+    archive.append(OLD)
+    assert choose(of("6.12.116"), "kernel k", silent) == OLD
+
+
+def test_release_that_is_neither_in_the_archive_nor_kept_says_what_there_is(archive):
+    with pytest.raises(SourceUnavailable, match=r"6\.12\.1 can't be had: the archive has 6\.12\.117$"):
+        choose(of("6.12.1"), "kernel k", silent)
 
 
 def asked(monkeypatch, update) -> list[str]:
