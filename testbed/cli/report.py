@@ -45,7 +45,9 @@ def report(
     for option, text in texts.items():
         _write(option, targets[option], text)
     Emitter(json_).rest(records)
-    conclude(Conducted(opened, records, interrupted=False), json_ or STDOUT in targets.values())
+    recorded = {record["cell"] for record in records}
+    left = [name for name in header.get("cells", ()) if name not in recorded]
+    conclude(Conducted(opened, records, interrupted=False, left=left), json_ or STDOUT in targets.values())
 
 
 def _check(targets: Mapping[str, str], json_: bool) -> None:

@@ -6,6 +6,7 @@ The kernel's Documentation/dev-tools/ktap.rst has the format. What it leaves ope
 level ahead of its result; and no ``#`` but the one before the directive stands alone, wherever a text has one.
 """
 
+import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ RESULTS = {
     "hang": (NOT_OK, "TIMEOUT"),
     "error": (NOT_OK, "ERROR"),
 }
+# Parsers take a parent for the sum of its subtests; of one that crashed behind the last of them this is one more.
+ITSELF = "(the test as a whole)"
+CODE = re.compile("%[0-9A-F]{2}")
 SUBTESTS = {OK: (OK, ""), NOT_OK: (NOT_OK, ""), SKIP: (OK, "SKIP"), XFAIL: (OK, "XFAIL")}
 
 
@@ -115,9 +119,11 @@ def _cell(record: Record, forgiven: frozenset[str], evidence: Evidence) -> _Test
     number = attempt_of(record)
     name = label_of(record) + (f" ({number})" if number > 1 else "")
     inner = [_excuse(child) if result == OK else child for child in _children(record)]
+    if inner and result == NOT_OK and all(child.result == OK for child in inner):
+        inner.append(_Test(ITSELF, result, directive, words))
     before = [INDENT + line for line in _level(inner, len(inner), (), name)] if inner else []
     if result == NOT_OK:
-        before += _diagnostics([f"reason: {reason}", *(f"evidence: {line}" for line in evidence(record))])
+        before += _diagnostics([f"evidence: {line}" for line in evidence(record)])
     return _Test(name, result, directive, words, tuple(before))
 
 
@@ -155,16 +161,18 @@ def _words(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    """Write a description: of characters it may not have ``#``; line ends, and what parsers strip, are coded as well.
+    """Write a description, which can be any text without ``#``: that, line ends and what parsers strip are coded.
 
     As in a URL, so that no two names become one.
     """
-    last = len(text) - 1
-    coded = (
-        _coded(letter) if not letter.isprintable() or letter in "#%" or (letter in " -" and at in (0, last)) else letter
-        for at, letter in enumerate(text)
-    )
-    return "".join(coded) or "%00"
+    return "".join(_coded(letter) if _misread(text, at) else letter for at, letter in enumerate(text)) or "%00"
+
+
+def _misread(text: str, at: int) -> bool:
+    letter = text[at]
+    if letter == "%":
+        return CODE.match(text, at) is not None
+    return letter == "#" or not letter.isprintable() or (letter in " -" and at in (0, len(text) - 1))
 
 
 def _coded(letter: str) -> str:
