@@ -123,7 +123,7 @@ def _from_git(repository: str, commit: str, step: str, progress: Progress) -> So
                 raise BuildError(f"{repository}: asked for {commit}, got {got}")
             process.pipe(["git", "-C", bare, "archive", "--format=tar", commit], ["tar", "-x", "-f", "-", "-C", entry])
 
-    return _unpacked(cache.key_of("git", commit), f"git:{commit[:12]}", unpack, step, progress)
+    return _unpacked(cache.key_of("git", commit), f"git:{commit}", unpack, step, progress)
 
 
 def _unpacked(key: str, version: str, unpack: Callable[[Path], None], step: str, progress: Progress) -> Source:

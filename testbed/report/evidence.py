@@ -5,23 +5,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["evidence"]
+from testbed.report.reason import reason_of
+
+__all__ = ["evidence", "what_was_said"]
 
 CONSOLE_LINES = 40
 
 
 def evidence(folder: Path, record: Mapping[str, Any]) -> list[str]:
     """Give the lines for one record; ``folder`` is its cell's, whose files may be missing."""
-    lines = [f"--- {record['cell']}: {record['verdict']}: {record['reason']}"]
+    lines = [f"--- {record['cell']}: {record['verdict']}: {reason_of(record)}", *what_was_said(folder)]
+    lines += [f"  by hand: {line}" for line in _read(folder / "by-hand.txt").splitlines()]
+    lines.append(f"  files:   {folder}")
+    return lines
+
+
+def what_was_said(folder: Path) -> list[str]:
+    """Give what guest and QEMU told: the part of it that means something on any host."""
     console = _read(folder / "console.log").splitlines()[-CONSOLE_LINES:]
-    lines += [f"  console: {line}" for line in console] or ["  console: (nothing)"]
+    lines = [f"  console: {line}" for line in console] or ["  console: (nothing)"]
     lines += [f"  output:  {line}" for line in _read(folder / "output.log").splitlines()[-CONSOLE_LINES:]]
     lines += [f"  qemu:    {line}" for line in _read(folder / "qemu.stderr").splitlines()]
     decoded, _, _ = _read(folder / "crash.txt").partition("\nas printed:")
     lines += [f"  crash:   {line}" for line in decoded.splitlines()]
     lines += [f"  hang:    {line}" for line in _read(folder / "hang.txt").splitlines()[:1]]
-    lines += [f"  by hand: {line}" for line in _read(folder / "by-hand.txt").splitlines()]
-    lines.append(f"  files:   {folder}")
     return lines
 
 

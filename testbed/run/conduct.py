@@ -2,7 +2,7 @@
 """The order of a run after its plan: build, prove the accelerator, run the cells, keep what they gave."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,9 @@ from testbed.errors import SourceUnavailable
 from testbed.judge.regression import excused
 from testbed.judge.verdict import EXPECTED
 from testbed.machine.accel import Accel, Proof, choose
-from testbed.report.evidence import evidence
-from testbed.report.junit import junit_xml
 from testbed.run.artefacts import Artefacts, build_artefacts, check_images, check_sources, kernel_facts
 from testbed.run.cell import Job
+from testbed.run.formats import run_junit
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs, run_jobs
 from testbed.run.plan import Cell, Request
@@ -36,7 +35,6 @@ __all__ = [
     "conduct",
     "exit_code",
     "go_on",
-    "run_junit",
     "unexpected",
 ]
 
@@ -186,11 +184,6 @@ def _end(folder: RunFolder, interrupted: bool, broken: str = "") -> Conducted:
         broken = broken or f"{error.filename or folder.path}: {error.strerror}"
     recorded = {record["cell"] for record in records}
     return Conducted(folder, records, interrupted, [name for name in header["cells"] if name not in recorded], broken)
-
-
-def run_junit(folder: RunFolder, header: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> str:
-    """Give the JUnit XML of a run, with the evidence of each cell that failed."""
-    return junit_xml(header, records, lambda record: evidence(folder.cell(record["cell"]), record))
 
 
 def exit_code(conducted: Conducted) -> int:
