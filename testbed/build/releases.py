@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Point releases of a kernel source in the Debian archive: the one of now, and those that were used before.
 
-The archive keeps a few versions of a source and then drops them. What was unpacked here stays in the cache, so a release
-can be built beside its successor, by its own number.
+The archive keeps a few versions of a source and then drops them. What was unpacked here stays in the cache, so a
+release can be built beside its successor, by its own number.
 """
 
 import re

@@ -3,7 +3,7 @@
 
 import typer
 
-from testbed.cli import bench, census, doctor, guest, kernel, report, run, scenario, shell, survey, test
+from testbed.cli import bench, census, doctor, guest, kernel, nightly, report, run, scenario, shell, survey, test
 
 __all__ = ["app"]
 
@@ -16,6 +16,7 @@ app = typer.Typer(
     help="Page-table reclaim testbed: build kernels, boot guests, run scenarios, measure page-table memory.",
 )
 app.command(name="run")(run.run)
+app.command(name="nightly")(nightly.nightly)
 app.command(name="report")(report.report)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="shell")(shell.shell)

@@ -197,7 +197,8 @@ def scenario_record(cell: Cell) -> dict[str, Any]:
     """Give what a record says of the cell's scenario; of a test also what its suite's baseline is."""
     scenario = cell.scenario
     baseline = {"baseline": scenario.test.baseline} if scenario.test else {}
-    return {"name": scenario.name, "kind": scenario.kind, "params": dict(scenario.params), **baseline}
+    params = dict(scenario.params)
+    return {"name": scenario.name, "kind": scenario.kind, "scale": scenario.scale, "params": params, **baseline}
 
 
 def _crash_record(verdict: Verdict) -> dict[str, Any] | None:

@@ -2,9 +2,10 @@
 """The order of a run after its plan: build, prove the accelerator, run the cells, keep what they gave."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from testbed.build import Progress, cache_root, proof_image
@@ -35,6 +36,7 @@ __all__ = [
     "conduct",
     "exit_code",
     "go_on",
+    "reread",
     "unexpected",
 ]
 
@@ -70,8 +72,9 @@ def conduct(
     out: Path,
     progress: Progress,
     finished: Callable[[dict[str, Any]], None],
+    facts: Mapping[str, Any] = MappingProxyType({}),
 ) -> Conducted:
-    """Run the cells of a plan; ``finished`` gets each record after it is on disk.
+    """Run the cells of a plan; ``finished`` gets each record after it is on disk, ``run.json`` the ``facts`` as well.
 
     Raises HostError and BuildError before any guest is started. Cells of a kernel whose source can't be had are
     skipped, unless nothing else is left to run.
@@ -82,6 +85,7 @@ def conduct(
     artefacts = build_artefacts(request.root, cells, progress)
     header = {
         **host_facts(),
+        **facts,
         "argv": sys.argv,
         "accel": asdict(accel),
         "request": request.stored(),
@@ -184,6 +188,11 @@ def _end(folder: RunFolder, interrupted: bool, broken: str = "") -> Conducted:
         broken = broken or f"{error.filename or folder.path}: {error.strerror}"
     recorded = {record["cell"] for record in records}
     return Conducted(folder, records, interrupted, [name for name in header["cells"] if name not in recorded], broken)
+
+
+def reread(done: Conducted) -> Conducted:
+    """Read a run again that records were added to since."""
+    return _end(done.folder, done.interrupted, done.broken)
 
 
 def exit_code(conducted: Conducted) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from testbed.errors import HostError, SpecError
 
-__all__ = ["Database"]
+__all__ = ["Database", "default_url"]
 
 FORMS = "write sqlite:///FILE or postgresql+psycopg://USER@HOST:PORT/DATABASE"
 SQLITE = ("sqlite", "sqlite+pysqlite")
@@ -25,6 +25,11 @@ PATIENCE_S = 60
 CONNECT_S = 10
 # "testbed" in ASCII, cut to fit: the one lock that writers of a history share.
 ADVISORY_LOCK = int.from_bytes(b"testbed")
+
+
+def default_url(out: Path) -> str:
+    """Give the URL of the history that lies in a folder of runs."""
+    return f"sqlite:///{out / 'history.sqlite'}"
 
 
 @dataclass(frozen=True)
