@@ -30,6 +30,7 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="Guests at once; default b
 Repeat = Annotated[int, typer.Option(min=1, help="Run each cell so often.")]
 Scale = Annotated[str | None, typer.Option(help="small or full; default: the matrix's.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE: a workload parameter.")]
+Retry = Annotated[bool, typer.Option("--retry", help="Run a cell that fails once more; a pass then is a flake.")]
 NoCensus = Annotated[bool, typer.Option("--no-census", help="Do not read the guest's memory from outside.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the cells and their QEMU lines.")]
 Resume = Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run: its folder, or its id below --out.")]
@@ -52,6 +53,7 @@ def run(
     repeat: Repeat = 1,
     scale: Scale = None,
     setting: Settings = None,
+    retry: Retry = False,
     no_census: NoCensus = False,
     dry_run: DryRun = False,
     resume: Resume = None,
@@ -73,7 +75,18 @@ def run(
                     raise SpecError(f"--accel {accel}: unknown; auto, kvm or tcg")
                 names, kernels, overrides = tuple(targets or ()), tuple(kernel or ()), _settings(setting or [])
                 request = Request(
-                    root, names, kernels, guest, scale, overrides, repeat, accel, require_kvm, jobs, not no_census
+                    root,
+                    names,
+                    kernels,
+                    guest,
+                    scale,
+                    overrides,
+                    repeat,
+                    accel,
+                    require_kvm,
+                    jobs,
+                    census=not no_census,
+                    retry=retry,
                 )
                 cells = plan(request)
                 if dry_run:

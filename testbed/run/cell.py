@@ -28,7 +28,7 @@ from testbed.run.plan import Cell
 from testbed.run.postmortem import crash_text, hang_text
 from testbed.store.record import CellResult
 
-__all__ = ["Job", "guest_record", "launch_for", "run_cell", "scenario_record"]
+__all__ = ["Job", "guest_record", "launch_for", "run_cell", "scenario_record", "write_verdict"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Job:
     run: str
     folder: Path
     census: bool = True
+    retry: bool = False
 
     @property
     def slowdown(self) -> float:
@@ -172,9 +173,14 @@ def _result(job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s:
         subtests={result.name: result.outcome for result in ktap.results} if ktap else None,
         host=host_facts()["host"],
     )
-    said = {"kind": verdict.kind, "reason": verdict.reason, "crash": result.crash}
-    (job.folder / "verdict.json").write_text(json.dumps(said, indent=2) + "\n")
+    write_verdict(job.folder, result)
     return result
+
+
+def write_verdict(folder: Path, result: CellResult) -> None:
+    """Keep beside a cell's files how it ended."""
+    said = {"kind": result.verdict, "reason": result.reason, "crash": result.crash}
+    (folder / "verdict.json").write_text(json.dumps(said, indent=2) + "\n")
 
 
 def guest_record(cell: Cell) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from testbed.build import Progress, cache_root, proof_image
 from testbed.errors import SourceUnavailable
 from testbed.judge.regression import excused
+from testbed.judge.verdict import EXPECTED
 from testbed.machine.accel import Accel, Proof, choose
 from testbed.run.artefacts import Artefacts, build_artefacts, check_images, check_sources, kernel_facts
 from testbed.run.cell import Job
@@ -38,7 +39,6 @@ __all__ = [
 ]
 
 EXIT_OK, EXIT_BAD, EXIT_INPUT, EXIT_HARNESS, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
-EXPECTED = ("pass", "gap", "done", "skip")
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,7 @@ def _run(
             run=folder.id,
             folder=folder.cell(cell.name),
             census=request.census,
+            retry=request.retry,
         )
         for cell in cells
         if cell.name not in left_out

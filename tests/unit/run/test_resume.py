@@ -169,7 +169,7 @@ def test_disk_that_is_full_ends_the_run_with_its_name_and_keeps_what_is_finished
     monkeypatch.setattr(conduct, "accelerator", lambda *_: Accel("tcg", "tcg: it was said so"))
     monkeypatch.setattr(conduct, "build_artefacts", lambda *_: images)
     monkeypatch.setattr(conduct, "check_images", lambda *_: None)
-    monkeypatch.setattr("testbed.run.local.run_cell", lambda *_: pytest.fail("a cell was run"))
+    monkeypatch.setattr("testbed.run.local.run_job", lambda *_: pytest.fail("a cell was run"))
     full = OSError(28, "No space left on device")
     monkeypatch.setattr(RunFolder, "attempt", lambda *_: (_ for _ in ()).throw(full))
     monkeypatch.setattr(conduct, "run_junit", lambda *_: "<testsuites/>")

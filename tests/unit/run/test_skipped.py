@@ -44,7 +44,7 @@ def built(monkeypatch):
     monkeypatch.setattr(artefacts, "kernel_path", lambda *_: Path("/cache/key/bzImage"))
     monkeypatch.setattr(artefacts, "guest_path", lambda *_: Path("/cache/guest/initramfs"))
     monkeypatch.setattr(conduct, "accelerator", lambda *_: Accel("tcg", "said so"))
-    monkeypatch.setattr("testbed.run.local.run_cell", run_cell)
+    monkeypatch.setattr("testbed.run.local.run_job", run_cell)
     return outcomes
 
 

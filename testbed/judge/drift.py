@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Is a number of a cell still what it was? Each kind of metric is judged by a method that fits it.
+
+=============== ======================================= ===============================================================
+method          metrics                                 a regression is
+=============== ======================================= ===============================================================
+``exact``       tables left over, kB held, of a phase   above the band of the nights since the last change, and a slack
+``instructions`` ``cost.OPERATION``                     1.2 % above the median of those nights
+``times``       ``wall_s``, ``start_s``                 five nights slower than ten before them, on one kind of host
+``verdict``     :data:`~testbed.judge.trend.VERDICT`    not passing, unless the cell is known to be flaky
+=============== ======================================= ===============================================================
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from testbed.judge.between import between
+from testbed.judge.flakes import BAD, GOOD, flakiness
+from testbed.judge.levels import Level, Slack, walk
+from testbed.judge.measured import COST, TIMES
+from testbed.judge.nights import Night, median, most, nights
+from testbed.judge.reason import number, share, shown_band, since, verdict_reason
+from testbed.judge.streak import streak
+from testbed.judge.times import NEWEST, REFERENCE, shift
+from testbed.judge.trend import VERDICT, Point, Series, SeriesKey
+
+__all__ = ["IMPROVEMENT", "INCOMPARABLE", "NEW", "REGRESSION", "SAME", "Drift", "judge_all", "judge_series", "judged"]
+
+REGRESSION, IMPROVEMENT, SAME, NEW, INCOMPARABLE = "regression", "improvement", "same", "new", "incomparable"
+
+# What is not here is shown and not judged: what a workload needs is the workload's affair, slab and RSS swing with
+# whatever else a guest does. Slacks in tables and kB are twice what 223 unchanged cells differed by at most (where a
+# random address lies in a table or astride two), in cells whose threads do not race.
+COUNTS = {
+    **{f"left_over.{level}": Slack(4, 0.001) for level in ("pte", "pmd", "pud", "p4d")},
+    "left_over_file": Slack(4, 0.001),
+    "left_over_kb": Slack(32, 0.001),
+    "vmpte_kb": Slack(32, 0.001),
+    "cgroup_pagetables_kb": Slack(32, 0.001),
+    "nr_page_table_pages": Slack(8, 0.001),
+    "percpu_kb": Slack(32, 0.001),
+    "stale_entries": Slack(),
+}
+#: Before its workload has done anything a phase tells nothing of it.
+UNTOUCHED = "start"
+# Boots agree to 2e-3 at worst, most to 2e-4; what a regression of 2 % adds is found.
+INSTRUCTIONS = Slack(relative=0.012, middle=True)
+#: Scenarios whose threads race on purpose: what they leave is a matter of luck, up to what ten nights have shown.
+RACING = "stress/"
+RACING_NIGHTS = 10
+# Verdicts of cells whose numbers count: one that failed by its own numbers has whole ones, but took another time.
+TIMED, COUNTED = GOOD, (*GOOD, BAD[0])
+# Points are held against each other where this is the same for both: tables are tables on any host.
+ALIKE: Mapping[str, Callable[[Point], object]] = {
+    "exact": lambda point: None,
+    "instructions": lambda point: point.accel,
+    "times": lambda point: (point.host, point.accel),
+}
+APART = {"exact": "", "instructions": "accelerator", "times": "kind of host or accelerator"}
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a series stands at its newest run.
+
+    ``kind`` is ``regression``, ``improvement``, ``same``, ``new`` (nothing to hold it against yet) or ``incomparable``;
+    ``reason`` is a line for a person. A regression stays one in the runs after ``first_bad`` until it is gone. ``was``
+    and ``now`` are in the metric's unit. ``changes`` are indices of points with which a level begins.
+    """
+
+    key: SeriesKey
+    kind: str
+    method: str
+    reason: str
+    last_good: Point | None
+    first_bad: Point | None
+    was: float | None
+    now: float | None
+    changes: tuple[int, ...]
+    flake_rate: float
+    stable: bool
+
+
+def method_of(metric: str) -> str | None:
+    """Give the method by which a metric is judged; None for one that is not."""
+    if metric == VERDICT:
+        return "verdict"
+    if metric in TIMES:
+        return "times"
+    if metric.startswith(COST):
+        return "instructions"
+    phase, _, name = metric.partition(".")
+    return "exact" if name in COUNTS and phase != UNTOUCHED else None
+
+
+def judged(metric: str) -> bool:
+    """Tell whether a metric is judged at all; the others are only shown."""
+    return method_of(metric) is not None
+
+
+def judge_all(series: Iterable[Series], run: str) -> list[Drift]:
+    """Judge what a run added: each judged series that has a point of it, as it stood then."""
+    return [
+        judge_series(Series(each.key, each.points[: 1 + max(ours)]))
+        for each in series
+        if judged(each.key.metric) and (ours := [at for at, point in enumerate(each.points) if point.run == run])
+    ]
+
+
+def judge_series(series: Series) -> Drift:
+    """Judge the newest run of a series by what came before; ValueError for no points or a metric not judged."""
+    method = method_of(series.key.metric)
+    if method is None or not series.points:
+        raise ValueError(f"{series.key.metric}: not judged, or of no run")
+    trust = flakiness(series.points)
+    blank = Drift(series.key, SAME, method, "", None, None, None, None, (), trust.rate, trust.stable)
+    if method == "verdict":
+        return _verdict(blank, series.points)
+    newest, good = series.points[-1], TIMED if method == "times" else COUNTED
+    if not any(point.verdict in good for point in series.points if point.run == newest.run):
+        return _incomparable(blank, f"the cell ended as {newest.verdict}, which leaves no number to judge")
+    if method == "times" and not newest.host:
+        return _incomparable(blank, "it is not told on which host this was, so it is held against none")
+    alike = ALIKE[method]
+    told = nights(
+        series.points,
+        lambda point: point.verdict in good and alike(point) == alike(newest),
+        most if method == "exact" else median,
+    )
+    apart = {point.run for point in series.points if point.verdict in good and alike(point) != alike(newest)}
+    if len(told) == 1 and apart:
+        return _incomparable(blank, f"all {len(apart)} earlier runs were on another {APART[method]}", told[0].value)
+    return _times(blank, told) if method == "times" else _numbers(blank, told, _slack(series.key, method))
+
+
+def _slack(key: SeriesKey, method: str) -> Slack:
+    if method == "instructions":
+        return INSTRUCTIONS
+    slack = COUNTS[key.metric.partition(".")[2]]
+    return replace(slack, widths=1.0, least=RACING_NIGHTS) if key.scenario.startswith(RACING) else slack
+
+
+def _numbers(blank: Drift, told: Sequence[Night], slack: Slack) -> Drift:
+    """Judge counts and instructions: where they stand among the levels that the nights went through."""
+    metric, newest = blank.key.metric, told[-1]
+    if len(told) <= slack.least:
+        return _new(blank, newest.value, len(told), slack.least + 1)
+    now = walk(
+        [night.value for night in told],
+        [night.point.kernel_key for night in told],
+        [night.point.guest_key for night in told],
+        slack,
+    )
+    drift = replace(blank, now=newest.value, changes=tuple(told[at].index for at in sorted(set(now.changes))))
+    value, before = number(metric, newest.value), told[-2]
+    if now.incomparable == len(told) - 1:
+        why = f"{value}, was {number(metric, before.value)}; the guest changed and the kernel did not, it starts anew"
+        return replace(drift, kind=INCOMPARABLE, was=before.value, reason=f"{metric} {why}")
+    risen = len(now.levels) > 1
+    level = now.levels[-2] if risen else now.levels[0]
+    low, high = level.band
+    was = f"{metric} {value}, was {shown_band(metric, low, high)} in {_runs(level)}"
+    if risen:
+        last_good, first_bad = (told[now.levels[-1].since - back].point for back in (1, 0))
+        reason = f"{was}{share(high, newest.value)}; {since(last_good, first_bad)}"
+        return replace(drift, kind=REGRESSION, reason=reason, last_good=last_good, first_bad=first_bad, was=high)
+    if now.better is not None:
+        began = now.better.since
+        changed = between(told[began - 1].point, told[began].point)
+        reason = f"{was}{share(low, newest.value)}; better since {told[began].point.run}; between: {changed}"
+        return replace(drift, kind=IMPROVEMENT, reason=reason, last_good=newest.point, was=low)
+    reason = f"{metric} {value}, as usual: {shown_band(metric, low, high)} in {_runs(level)}"
+    return replace(drift, reason=reason, last_good=newest.point, was=high)
+
+
+def _times(blank: Drift, told: Sequence[Night]) -> Drift:
+    metric, newest = blank.key.metric, told[-1]
+    if len(told) < NEWEST + REFERENCE:
+        return _new(blank, newest.value, len(told), NEWEST + REFERENCE)
+    found = shift([night.value for night in told])
+    changes = tuple(told[at].index for at in found.changes)
+    drift = replace(blank, now=found.now, was=found.was, changes=changes)
+    medians = f"{metric} {number(metric, found.now)} in {NEWEST} runs, was {number(metric, found.was)}"
+    if found.began is None:
+        return replace(drift, reason=f"{medians}: no more than chance", last_good=newest.point)
+    last_good, first_bad = told[found.began - 1].point, told[found.began].point
+    reason = f"{medians}{share(found.was, found.now)}; "
+    if found.now < found.was:
+        changed = f"better since {first_bad.run}; between: {between(last_good, first_bad)}"
+        return replace(drift, kind=IMPROVEMENT, reason=reason + changed, last_good=newest.point)
+    reason += since(last_good, first_bad)
+    return replace(drift, kind=REGRESSION, reason=reason, last_good=last_good, first_bad=first_bad)
+
+
+def _verdict(blank: Drift, points: Sequence[Point]) -> Drift:
+    found = streak(points)
+    return replace(
+        blank,
+        kind=found.kind,
+        reason=verdict_reason(found),
+        last_good=found.last_good,
+        first_bad=found.first_bad,
+        changes=found.changes,
+    )
+
+
+def _incomparable(blank: Drift, why: str, now: float | None = None) -> Drift:
+    return replace(blank, kind=INCOMPARABLE, reason=f"{blank.key.metric}: {why}", now=now)
+
+
+def _new(blank: Drift, now: float, runs: int, needed: int) -> Drift:
+    told = (
+        f"{blank.key.metric} {number(blank.key.metric, now)}: judged from the {needed}th run on, this is the {runs}th"
+    )
+    return replace(blank, kind=NEW, reason=told if runs > 1 else told.replace("1th", "first"), now=now)
+
+
+def _runs(level: Level) -> str:
+    return f"{level.nights} run{'s' if level.nights > 1 else ''}"
