@@ -165,7 +165,7 @@ def _name(text: str) -> str:
 
     As in a URL, so that no two names become one.
     """
-    return "".join(_coded(letter) if _misread(text, at) else letter for at, letter in enumerate(text)) or "%00"
+    return "".join(_coded(letter) if _misread(text, at) else letter for at, letter in enumerate(text)) or "(no name)"
 
 
 def _misread(text: str, at: int) -> bool:

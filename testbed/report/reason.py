@@ -12,7 +12,8 @@ Record = Mapping[str, Any]
 def reason_of(record: Record) -> str:
     """Give the reason; of a cell that was run twice also how it ended first, which is what a person looks for."""
     first, reason = record.get("first"), str(record["reason"])
-    return reason if not first else f"first {first['verdict']}: {first['reason']}; run again: {reason}"
+    told = f"{first['verdict']}: {first['reason']}" if first else ""
+    return reason if told in reason else f"first {told}; run again: {reason}"
 
 
 def attempt_of(record: Record) -> int:

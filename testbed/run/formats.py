@@ -31,4 +31,4 @@ def run_kcidb(folder: RunFolder, header: Header, records: Records, origin: str =
 
     SpecError for an ``origin`` that KCIDB has no place for.
     """
-    return kcidb_json(header, records, lambda record: what_was_said(folder.cell(record["cell"])), origin)
+    return kcidb_json(header, records, lambda record: what_was_said(folder.cell(record["cell"]), record), origin)

@@ -16,7 +16,10 @@ from typing import Any
 from testbed.errors import SpecError
 from testbed.store.durable import append_line, cut_torn_line, hold, sync_folder, whole_lines, write_whole
 
-__all__ = ["RunFolder", "census_path"]
+__all__ = ["FIRST", "RunFolder", "census_path"]
+
+#: Below the folder of a cell that was run twice: all that its first attempt left.
+FIRST = "first"
 
 RUN, RESULTS, ATTEMPTED, LOCK = "run.json", "results.jsonl", ".attempted", ".lock"
 # As many cells are named to one who named none.

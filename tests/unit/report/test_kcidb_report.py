@@ -4,7 +4,7 @@ from collections import Counter
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kcidb_io.schema import LATEST
 from run_records import COSTS, CRASH, FLAKE, HOST, PATCHES, VERDICTS, bench, cell, run_of, suite_test
@@ -186,6 +186,7 @@ def test_every_id_begins_with_the_origin():
     assert all(each["id"].startswith("lab_3:") and each["origin"] == "lab_3" for kind in KINDS for each in found[kind])
 
 
+@settings(deadline=None, max_examples=50)
 @given(text=st.text(max_size=30), verdict=st.sampled_from(VERDICTS))
 def test_any_text_makes_a_valid_report(text, verdict):
     odd = cell(label=f"benign/{text}", verdict=verdict, reason=text, first={"verdict": "fail", "reason": text})

@@ -6,7 +6,7 @@ import re
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_records import COSTS, FLAKE, VERDICTS, bench, cell, run_of, suite_test
 
@@ -145,6 +145,7 @@ def test_run_without_a_cell_says_so():
     assert parse_ktap(ktap_text(run_of(), []).split("\n")).skipped == "no cell has a record"
 
 
+@settings(deadline=None)
 @given(reason=NASTY, name=NASTY, verdict=st.sampled_from(VERDICTS))
 def test_no_text_makes_another_result_of_a_cell(reason, name, verdict):
     plain = cell(verdict=verdict, first=FLAKE)
@@ -155,14 +156,15 @@ def test_no_text_makes_another_result_of_a_cell(reason, name, verdict):
     assert told == [SKIP, OK, *([NOT_OK] if expected[0] == NOT_OK else []), *expected]
 
 
-@given(names=st.lists(NASTY, unique=True, max_size=4))
+@settings(deadline=None)
+@given(names=st.lists(NASTY.filter(bool), unique=True, max_size=4))
 def test_no_two_names_become_one(names):
-    records = [cell(label=f"benign/{number}", subtests=dict.fromkeys(names, OK)) for number in (1,)]
-    told = [result.name for result in read(*records).results]
-    assert len(set(told)) == len(names) + 2
-    assert not any(name.endswith("(2)") for name in told if not any(other.endswith("(2)") for other in names))
+    record = cell(subtests=dict.fromkeys(names, OK))
+    results = [line for line in ktap_text(run_of(record), [record]).splitlines() if line.startswith("    ok ")]
+    assert len({line.split(" ", 6)[6] for line in results}) == len(names)
 
 
+@settings(deadline=None, max_examples=50)
 @given(reason=NASTY, name=NASTY)
 def test_the_kernels_own_parser_reads_the_same(reason, name, kunit_parser):
     bad = cell(label=f"benign/{name}", verdict="fail", reason=reason, subtests={name: SKIP, "b": OK})
