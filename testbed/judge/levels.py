@@ -5,7 +5,6 @@ What is usual is told by the first nights of a level; later ones only have to li
 the band along, it is found as soon as it has left it. Higher is worse, as with everything that is measured here.
 """
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,21 +20,10 @@ ACCEPTED_AFTER = 30
 
 @dataclass(frozen=True)
 class Slack:
-    """How far a number may lie outside of what was seen: the largest of the three.
-
-    ``absolute`` is in the number's own unit, ``relative`` a share of it, ``widths`` in widths of the band seen.
-    ``least`` nights tell the band before anything is judged; ``middle`` takes their median instead of their span.
-    """
+    """How far a number may lie outside of what was seen: in its own unit, or as a share of it; the larger counts."""
 
     absolute: float = 0.0
     relative: float = 0.0
-    widths: float = 0.0
-    least: int = 1
-    middle: bool = False
-
-    def of(self, low: float, high: float) -> float:
-        """Give it for a band."""
-        return max(self.absolute, self.relative * abs(high), self.widths * (high - low))
 
 
 @dataclass
@@ -51,29 +39,26 @@ class Level:
     def add(self, night: int, value: float) -> "Level":
         """Count a night that lies within."""
         self.last, self.nights = night, self.nights + 1
-        if len(self.told) < max(SETTLED, self.slack.least):
+        if len(self.told) < SETTLED:
             self.told.append(value)
         return self
 
     @property
     def band(self) -> tuple[float, float]:
         """What is usual, from least to most."""
-        if self.slack.middle:
-            middle = statistics.median(self.told)
-            return middle, middle
         return min(self.told), max(self.told)
 
     @property
     def allowed(self) -> tuple[float, float]:
         """The band with its slack."""
         low, high = self.band
-        slack = self.slack.of(low, high)
+        slack = max(self.slack.absolute, self.slack.relative * abs(high))
         return low - slack, high + slack
 
     def holds(self, value: float) -> bool:
         """Tell whether a value is as usual."""
         low, high = self.allowed
-        return low <= value <= high or self.nights < self.slack.least
+        return low <= value <= high
 
 
 @dataclass
@@ -140,9 +125,10 @@ def _rise_or_return(now: Walk, night: int, value: float, slack: Slack, kernels: 
     here = now.levels[place]
     if left:
         began = left[0].since
-        if kernels[began] == kernels[began - 1] and not slack.middle:
+        if kernels[began] == kernels[began - 1]:
             # it went up and down with one and the same kernel: this is what that number does
             here.told += [seen for level in left for seen in level.told]
+            here.nights += sum(level.nights for level in left)
             now.changes = [change for change in now.changes if change < began]
         else:
             now.changes.append(night)

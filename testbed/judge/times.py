@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Seconds: noisy, so that only several nights together, against more of them before, tell of a change."""
+"""Numbers that are noisy, such as seconds: only several nights together, against more before them, tell of a change."""
 
 import statistics
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 __all__ = ["EFFECT", "NEWEST", "REFERENCE", "Shift", "differs", "shift"]
 
-#: The newest nights that are taken together, and how many there must be before them: with less than 5 beside 10, even
-#: a clean separation is no rarer than one chance in 3,003 / 2.
-NEWEST, REFERENCE = 5, 10
+#: The newest nights that are taken together, and how many there must be before them: of 5 beside 12, a clean separation
+#: comes by chance once in 3,094 times, beside 10 once in 1,501.
+NEWEST, REFERENCE = 5, 12
 #: No more nights than these are held against the newest.
-REMEMBERED = 60
+REMEMBERED = 30
 #: Chance of a false alarm that a single test may have; a series is tested each night.
 CHANCE = 5e-4
-#: Guests under emulation on shared hosts take half as long again on a busy day.
+#: Medians differ by this share at least: guests under emulation on shared hosts take half as long again on a busy day.
 EFFECT = 0.5
 #: Nights after which a level that stayed is the norm.
 ACCEPTED_AFTER = 30
@@ -22,9 +22,9 @@ ACCEPTED_AFTER = 30
 
 @dataclass(frozen=True)
 class Shift:
-    """Where a series of seconds stands: ``began`` is the first night of a change that lasts, None where there is none.
+    """Where a series stands: ``began`` is the first night of a change that lasts, None where there is none.
 
-    ``was`` and ``now`` are medians in seconds; ``changes`` are the nights with which levels began.
+    ``was`` and ``now`` are medians; ``changes`` are the nights with which levels began.
     """
 
     began: int | None
@@ -33,39 +33,41 @@ class Shift:
     changes: tuple[int, ...]
 
 
-def differs(before: Sequence[float], after: Sequence[float]) -> bool:
-    """Tell whether two lots of seconds differ by more than chance (two-sided Mann-Whitney), and by much."""
+def differs(before: Sequence[float], after: Sequence[float], least: float = 0.0) -> bool:
+    """Tell whether two lots differ by more than chance (two-sided Mann-Whitney), and by much: ``least`` or more."""
     if len(after) < NEWEST or len(before) < NEWEST:
         return False
     was, now = statistics.median(before), statistics.median(after)
-    if max(was, now) < (1 + EFFECT) * min(was, now):
+    if abs(now - was) < max(least, EFFECT * min(was, now)):
         return False
     # takes a second to import, which only who compares times should wait for
     from scipy.stats import mannwhitneyu  # type: ignore[import-untyped]
 
-    return bool(mannwhitneyu(before, after, alternative="two-sided").pvalue < CHANCE)
+    # exact, though with ties it is a little off: the approximation can't tell five nights from chance at all
+    return bool(mannwhitneyu(before, after, alternative="two-sided", method="exact").pvalue < CHANCE)
 
 
-def shift(seconds: Sequence[float]) -> Shift:
+def shift(values: Sequence[float], least: float = 0.0) -> Shift:
     """Go through the nights, of which there is at least one, and say where the last of them stands."""
-    start, began = 0, None
+    start, began, rose = 0, None, False
     changes: list[int] = []
-    for night in range(len(seconds)):
+    for night in range(len(values)):
         first = night + 1 - NEWEST
         until = first if began is None else began
-        before = seconds[max(start, until - REMEMBERED) : until] if first >= 0 else ()
+        before = values[max(start, until - REMEMBERED) : until] if first >= 0 else ()
         if len(before) < REFERENCE:
             continue
-        lasts = differs(before, seconds[first : night + 1])
-        if began is None and lasts:
-            began = first
+        newest = values[first : night + 1]
+        lasts, rises = differs(before, newest, least), statistics.median(newest) > statistics.median(before)
+        if lasts and (began is None or rises != rose):
+            began, rose = first, rises
             changes.append(first)
         elif began is not None and not lasts:
-            # it came back; what was in between is left out of the reference
-            start, began = max(began, first), None
-            changes.append(start)
+            # it came back; the nights from here on are the next reference
+            start, began = first, None
+            changes.append(first)
         elif began is not None and night + 1 - began >= ACCEPTED_AFTER:
             start, began = began, None
-    until = len(seconds) if began is None else began
-    was = statistics.median(seconds[start:until] or seconds)
-    return Shift(began, was, statistics.median(seconds[-NEWEST:]), tuple(changes))
+    until = len(values) if began is None else began
+    was = statistics.median(values[start:until] or values)
+    return Shift(began, was, statistics.median(values[-NEWEST:]), tuple(changes))
