@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A run's folder into the database, all at once: what is there already is left, what changed is replaced."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from testbed.errors import SpecError
@@ -79,6 +79,7 @@ def read_run(folder: RunFolder) -> ReadRun:
 def store_run(connection: Connection, run: ReadRun) -> Imported:
     """Write what the database does not have yet; to be called by the only writer, who commits."""
     known = _Known(connection)
+    numbers = _Numbers()
     run_id = _run_id(connection, known, run)
     there = {
         name: (cell_id, digest)
@@ -89,11 +90,16 @@ def store_run(connection: Connection, run: ReadRun) -> Imported:
     new = {name: facts for name, facts in run.cells.items() if name not in there}
     changed = {name: facts for name, facts in run.cells.items() if name in there and facts.digest != there[name][1]}
     for name, facts in changed.items():
-        _replace(connection, known, there[name][0], facts)
+        cell_id = there[name][0]  # the cell keeps its row, as that is what others point to
+        for table in (Phase, Measurement):
+            connection.execute(delete(table).where(table.cell_id == cell_id))
+        connection.execute(update(Cell).where(Cell.id == cell_id).values(_cell_columns(known, facts)))
+        numbers.add(cell_id, facts)
     for facts in new.values():
         columns = {"run_id": run_id, **_cell_columns(known, facts)}
         cell_id = _made(connection, insert(Cell).values(columns).returning(Cell.id))
-        _add_numbers(connection, known, cell_id, facts)
+        numbers.add(cell_id, facts)
+    numbers.write(connection)
     return Imported(run.name, len(there) + len(new), len(new), len(changed))
 
 
@@ -102,23 +108,38 @@ class _Known:
     """Ids of the rows that many share, each asked for once; a row that is not there is made."""
 
     connection: Connection
-    _ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    _ids: dict[str, int] = field(default_factory=dict)
 
-    def shared(self, table: type[Shared], facts: Mapping[str, Any]) -> int:
-        return self._id(table.__table__, {"digest": digest_of(facts)}, facts)  # type: ignore[attr-defined]
+    def shared(self, model: type[Shared], facts: Mapping[str, Any]) -> int:
+        digest = digest_of(facts)
+        key = f"{model.__name__} {digest}"
+        if key not in self._ids:
+            there: int | None = self.connection.scalar(select(model.id).where(model.digest == digest))
+            new = insert(model).values(digest=digest, **facts).returning(model.id)
+            self._ids[key] = _made(self.connection, new) if there is None else there
+        return self._ids[key]
 
-    def metrics(self, names: Iterable[str]) -> dict[str, int]:
-        return {name: self._id(Metric.__table__, {"name": name}, {}) for name in names}  # type: ignore[arg-type]
 
-    def _id(self, table: Table, key: Mapping[str, str], more: Mapping[str, Any]) -> int:
-        ((column, value),) = key.items()
-        if (found := self._ids.get((table.name, value))) is not None:
-            return found
-        row: int | None = self.connection.scalar(select(table.c.id).where(table.c[column] == value))
-        if row is None:
-            row = _made(self.connection, insert(table).values({**key, **more}).returning(table.c.id))
-        self._ids[table.name, value] = row
-        return row
+@dataclass(frozen=True)
+class _Numbers:
+    """Phases and values of many cells, to be written at once: a server far away is asked a few times, not thousands."""
+
+    phases: list[dict[str, Any]] = field(default_factory=list)
+    values: list[tuple[int, str, float]] = field(default_factory=list)
+
+    def add(self, cell_id: int, facts: CellFacts) -> None:
+        self.phases.extend({"cell_id": cell_id, **phase} for phase in facts.phases)
+        self.values.extend((cell_id, name, value) for name, value in facts.values.items())
+
+    def write(self, connection: Connection) -> None:
+        if self.phases:
+            connection.execute(insert(Phase), self.phases)
+        ids = {row.name: row.id for row in connection.execute(select(Metric.name, Metric.id))}
+        for name in dict.fromkeys(name for _, name, _ in self.values if name not in ids):
+            ids[name] = _made(connection, insert(Metric).values(name=name).returning(Metric.id))
+        rows = [{"cell_id": cell, "metric_id": ids[name], "value": value} for cell, name, value in self.values]
+        if rows:
+            connection.execute(insert(Measurement), rows)
 
 
 def _facts(folder: RunFolder, header: Mapping[str, Any], record: Mapping[str, Any]) -> CellFacts:
@@ -160,22 +181,3 @@ def _cell_columns(known: _Known, facts: CellFacts) -> dict[str, Any]:
         "tools_id": facts.tools and known.shared(Tools, facts.tools),
         "digest": facts.digest,
     }
-
-
-def _replace(connection: Connection, known: _Known, cell_id: int, facts: CellFacts) -> None:
-    """Put a changed record in the place of the old one; the cell keeps its row, as that is what others point to."""
-    for table in (Phase, Measurement):
-        connection.execute(delete(table).where(table.cell_id == cell_id))
-    connection.execute(update(Cell).where(Cell.id == cell_id).values(_cell_columns(known, facts)))
-    _add_numbers(connection, known, cell_id, facts)
-
-
-def _add_numbers(connection: Connection, known: _Known, cell_id: int, facts: CellFacts) -> None:
-    if facts.phases:
-        connection.execute(insert(Phase), [{"cell_id": cell_id, **phase} for phase in facts.phases])
-    if facts.values:
-        ids = known.metrics(facts.values)
-        connection.execute(
-            insert(Measurement),
-            [{"cell_id": cell_id, "metric_id": ids[name], "value": value} for name, value in facts.values.items()],
-        )

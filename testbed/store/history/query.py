@@ -159,18 +159,9 @@ def _cells(connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> dic
     """Give the cells by id, in the order that points have; sorted here, as databases sort text by their locale."""
     asked = (
         select(
-            Cell.id,
-            Cell.case_id,
-            Run.name.label("run"),
-            Run.at,
-            Cell.name.label("cell"),
-            Cell.verdict,
-            Kernel.key.label("kernel_key"),
-            Kernel.patchset_hash,
-            Kernel.source_version,
-            Guest.key.label("guest_key"),
-            func.coalesce(Host.key, "").label("host"),
-            Cell.accel,
+            *(Cell.id, Cell.case_id, Run.name, Run.at, Cell.name),
+            *(Cell.verdict, Kernel.key, Kernel.patchset_hash, Kernel.source_version, Guest.key),
+            *(func.coalesce(Host.key, ""), Cell.accel),
         )
         .join(Run, Cell.run_id == Run.id)
         .join(Kernel, Cell.kernel_id == Kernel.id)
@@ -178,23 +169,9 @@ def _cells(connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> dic
         .outerjoin(Host, Cell.host_id == Host.id)
         .where(*wanted)
     )
-    rows = sorted(connection.execute(asked), key=lambda row: (row.at, row.run, row.cell, row.id))
-    return {
-        row.id: _Ran(
-            row.case_id,
-            (row.run, row.at, row.cell),
-            (
-                row.verdict,
-                row.kernel_key,
-                row.patchset_hash,
-                row.source_version,
-                row.guest_key,
-                row.host,
-                row.accel,
-            ),
-        )
-        for row in rows
-    }
+    rows: Sequence[Any] = connection.execute(asked).all()
+    ordered = sorted((at, run, cell, cell_id, case, after) for cell_id, case, run, at, cell, *after in rows)
+    return {cell_id: _Ran(case, (run, at, cell), tuple(after)) for at, run, cell, cell_id, case, after in ordered}
 
 
 def _values(

@@ -2,7 +2,6 @@
 """Both databases for the tests of history; PostgreSQL is a server of our own, on a Unix socket in a private folder."""
 
 import importlib.util
-import itertools
 import os
 import pwd
 import re
@@ -19,7 +18,6 @@ import pytest
 STARTUP_S = 60
 # nothing here must outlive a loss of power
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "16MB"}
-number = itertools.count()
 
 
 def server_programs() -> Path:
@@ -65,20 +63,21 @@ def postgresql() -> Iterator[str]:
             time.sleep(0.05)
         yield str(folder)
     finally:
-        server.send_signal(signal.SIGINT)  # its fast way down
+        server.send_signal(signal.SIGQUIT)  # at once: nothing is to be kept
         server.wait(STARTUP_S)
         shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database that is empty (PostgreSQL) or not there yet (SQLite)."""
+    """The URL of a database without tables (PostgreSQL) or not there yet (SQLite)."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/history.sqlite"
     folder = request.getfixturevalue("postgresql")
     import psycopg
 
-    name = f"history_{next(number)}"
     with psycopg.connect(host=folder, user="postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql+psycopg://postgres@/{name}?host={folder}"
+        # as good as a database of its own, and much quicker to make
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return f"postgresql+psycopg://postgres@/postgres?host={folder}"

@@ -44,7 +44,7 @@ def test_processes_that_open_a_new_database_at_once_all_succeed(url: str) -> Non
             stderr=subprocess.PIPE,
             text=True,
         )
-        for _ in range(4)
+        for _ in range(3)
     ]
     for opener in openers:
         assert opener.stdout and opener.stdout.readline() == "ready\n"
@@ -53,7 +53,7 @@ def test_processes_that_open_a_new_database_at_once_all_succeed(url: str) -> Non
         opener.stdin.write("\n")
         opener.stdin.flush()
     ends = [opener.communicate(timeout=100) for opener in openers]
-    assert [(opener.returncode, out) for opener, (out, _) in zip(openers, ends, strict=True)] == [(0, "[]\n")] * 4, ends
+    assert [(opener.returncode, out) for opener, (out, _) in zip(openers, ends, strict=True)] == [(0, "[]\n")] * 3, ends
 
 
 def test_database_of_a_newer_testbed_is_refused_and_left_alone(url: str) -> None:

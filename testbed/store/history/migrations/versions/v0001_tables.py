@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The first tables."""
+"""The first tables. There is no way down: a history is taken away as a file or a database."""
 
 import sqlalchemy as sa
 from alembic import op
 
-__all__ = ["down_revision", "downgrade", "revision", "upgrade"]
+__all__ = ["down_revision", "revision", "upgrade"]
 
 revision = "0001"
 down_revision = None
@@ -77,11 +77,6 @@ def upgrade() -> None:
         sa.Column("value", sa.Double(), nullable=False),
         sqlite_with_rowid=False,
     )
-
-
-def downgrade() -> None:
-    """Nothing stands before the first tables; a history is taken away as a file or a database."""
-    raise NotImplementedError("the first version has none before it")
 
 
 def _shared(table: str, *columns: list[sa.Column[str]] | list[sa.Column[int]]) -> None:
