@@ -3,7 +3,7 @@
 
 import typer
 
-from testbed.cli import bench, census, doctor, guest, kernel, nightly, report, run, scenario, shell, survey, test
+from testbed.cli import bench, census, compare, doctor, guest, kernel, nightly, report, run, scenario, shell, survey, test
 
 __all__ = ["app"]
 
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command(name="run")(run.run)
 app.command(name="nightly")(nightly.nightly)
 app.command(name="report")(report.report)
+app.command(name="compare")(compare.compare)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="shell")(shell.shell)
 app.command(name="census")(census.census)

@@ -40,7 +40,7 @@ def share(was: float, now: float) -> str:
 def verdict_reason(found: Streak) -> str:
     """Say how a cell's verdict stands."""
     newest, good, bad = found.newest, found.last_good, found.first_bad
-    if found.kind == "incomparable":
+    if newest.verdict in ("skip", "error"):
         return f"{newest.verdict} in {newest.run}: it says nothing of the kernel"
     if bad is None:
         again = ""

@@ -43,7 +43,8 @@ def streak(points: Sequence[Point]) -> Streak:
     good = [point.verdict in GOOD for point in points]
     changes = tuple(at for was, at in pairwise(told) if good[was] != good[at])
     if newest.verdict not in RANKS:
-        return Streak("incomparable", newest, flakiness(points), changes=changes)
+        kind = "same" if newest.verdict == "skip" and _skipped_before(points) else "incomparable"
+        return Streak(kind, newest, flakiness(points), changes=changes)
     nights = _worst_of_each_run([points[at] for at in told])
     bad = _trailing([point.verdict not in GOOD for point in nights])
     before = nights[: len(nights) - bad]
@@ -77,6 +78,10 @@ def _kind(nights: Sequence[Point], bad: int, before: Sequence[Point], trust: Fla
     if all(point.verdict == FLAKE for point in nights[-bad:]):
         return "same"
     return "regression" if trust.rate**bad < UNLIKELY else "same"
+
+
+def _skipped_before(points: Sequence[Point]) -> bool:
+    return next((point for point in reversed(points) if point.run != points[-1].run), points[-1]).verdict == "skip"
 
 
 def _worst_of_each_run(points: Sequence[Point]) -> list[Point]:
