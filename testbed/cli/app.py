@@ -3,7 +3,21 @@
 
 import typer
 
-from testbed.cli import bench, census, compare, doctor, guest, kernel, nightly, report, run, scenario, shell, survey, test
+from testbed.cli import (
+    bench,
+    census,
+    compare,
+    doctor,
+    guest,
+    kernel,
+    nightly,
+    report,
+    run,
+    scenario,
+    shell,
+    survey,
+    test,
+)
 
 __all__ = ["app"]
 

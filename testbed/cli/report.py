@@ -11,11 +11,15 @@ import typer
 from testbed.cli.conclude import Emitter, conclude
 from testbed.cli.output import say
 from testbed.errors import SpecError
+from testbed.judge.drift import Drift
+from testbed.judge.trend import Series
 from testbed.report.kcidb import ORIGIN
 from testbed.run.conduct import Conducted
-from testbed.run.formats import run_junit, run_kcidb, run_ktap
+from testbed.run.formats import run_html, run_junit, run_kcidb, run_ktap
+from testbed.run.judged import judged_against, known
 from testbed.store.durable import write_whole
 from testbed.store.folder import RunFolder
+from testbed.store.history import HISTORY, default_url, open_history
 
 __all__ = ["report"]
 
@@ -24,16 +28,21 @@ STDOUT = "-"
 
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id below runs/.")],
-    junit: Annotated[str | None, typer.Option(metavar="F", help="Write JUnit XML there; - is stdout.")] = None,
+    html: Annotated[str | None, typer.Option(metavar="F", help="Write a page of its own there; - is stdout.")] = None,
+    junit: Annotated[str | None, typer.Option(metavar="F", help="Write JUnit XML there.")] = None,
     ktap: Annotated[str | None, typer.Option(metavar="F", help="Write KTAP version 1 there.")] = None,
     kcidb: Annotated[str | None, typer.Option(metavar="F", help="Write KCIDB I/O JSON there.")] = None,
     origin: Annotated[str, typer.Option(help="With --kcidb: what KernelCI calls your CI system.")] = ORIGIN,
+    db: Annotated[
+        str | None, typer.Option(help="With --html: the database; default: history.sqlite beside RUN.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="One line of JSON per cell on stdout.")] = False,
 ) -> None:
     """Print the table of a run again, or write it in other formats."""
     opened = RunFolder.find(run, Path("runs"))
     header, records = opened.header(), opened.records()
     wanted: tuple[tuple[str, str | None, Callable[[], str]], ...] = (
+        ("--html", html, lambda: run_html(opened, header, records, _history(opened, db))),
         ("--junit", junit, lambda: run_junit(opened, header, records)),
         ("--ktap", ktap, lambda: run_ktap(opened, header, records)),
         ("--kcidb", kcidb, lambda: run_kcidb(opened, header, records, origin)),
@@ -48,6 +57,15 @@ def report(
     recorded = {record["cell"] for record in records}
     left = [name for name in header.get("cells", ()) if name not in recorded]
     conclude(Conducted(opened, records, interrupted=False, left=left), json_ or STDOUT in targets.values())
+
+
+def _history(folder: RunFolder, db: str | None) -> list[tuple[Series, Drift]]:
+    """Give what history says of a run; nothing where none was named and there is none, or the run is not in it."""
+    beside = folder.path.resolve().parent
+    if db is None and not (beside / HISTORY).is_file():
+        return []
+    with open_history(db or default_url(beside)) as history:
+        return judged_against(history, folder.id) if known(history, folder.id) else []
 
 
 def _check(targets: Mapping[str, str], json_: bool) -> None:

@@ -4,16 +4,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from testbed.judge.drift import Drift
+from testbed.judge.trend import Series
 from testbed.report.evidence import evidence, what_was_said
+from testbed.report.html import html_report
 from testbed.report.junit import junit_xml
 from testbed.report.kcidb import ORIGIN, kcidb_json
 from testbed.report.ktap import ktap_text
 from testbed.store.folder import RunFolder
 
-__all__ = ["run_junit", "run_kcidb", "run_ktap"]
+__all__ = ["run_html", "run_junit", "run_kcidb", "run_ktap"]
 
 Header = Mapping[str, Any]
 Records = Sequence[Mapping[str, Any]]
+
+
+def run_html(folder: RunFolder, header: Header, records: Records, history: Sequence[tuple[Series, Drift]] = ()) -> str:
+    """Give the page of a run, with its history where there is one."""
+    return html_report(folder, header, records, history)
 
 
 def run_junit(folder: RunFolder, header: Header, records: Records) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 
 from testbed.build import Progress
 from testbed.errors import SpecError
-from testbed.judge.drift import Drift, judge_all
+from testbed.judge.drift import Drift
 from testbed.judge.trend import VERDICT
 from testbed.run.benchcell import SCENARIO, bench_cells
 from testbed.run.conduct import EXIT_BAD, EXIT_OK, Conducted, conduct, exit_code, reread
+from testbed.run.judged import judged_against
 from testbed.run.nightly.blame import blamed
 from testbed.run.nightly.reports import write_reports
 from testbed.run.nightly.retention import NIGHT, evidence_of, nights, prune, too_old
@@ -26,8 +27,6 @@ from testbed.store.history import History, Pick, open_history
 __all__ = ["Night", "NightPlan", "nightly"]
 
 LOCK = ".nightly.lock"
-# So many nights are held against the new one: more tell nothing new of a kernel that has changed since.
-NIGHTS_COMPARED = 60
 BENCH_GUEST = "minimal"
 
 
@@ -105,15 +104,14 @@ def _night(
         done = _bench(done, request, progress, finished)
     progress("history", f"take in {done.folder.id}")
     history.import_run(done.folder)
-    series = {each.key: each for each in history.series(Pick(judged=True, last=NIGHTS_COMPARED, until=done.folder.id))}
-    drifts = judge_all(list(series.values()), done.folder.id)
+    told = judged_against(history, done.folder.id)
+    drifts = [drift for _, drift in told]
     progress("reports", f"write {done.folder.path}")
-    told = [(series[drift.key], drift) for drift in drifts]
     for folder in (done.folder.path, *([wanted.reports] if wanted.reports else [])):
         folder.mkdir(parents=True, exist_ok=True)
         write_reports(done.folder, list(done.records), told, folder)
     pruned = list(_prune(wanted, history, drifts))
-    return Night(done, news, drifts, blamed(drifts, series, news, done.folder.id), pruned)
+    return Night(done, news, drifts, blamed(told, news, done.folder.id), pruned)
 
 
 def _catch_up(out: Path, history: History, progress: Progress) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 
 from testbed.judge.drift import Drift
 from testbed.judge.trend import Series
-from testbed.report.html import html_report
-from testbed.run.formats import run_junit, run_kcidb, run_ktap
+from testbed.run.formats import run_html, run_junit, run_kcidb, run_ktap
 from testbed.store.durable import write_whole
 from testbed.store.folder import RunFolder
 
@@ -26,7 +25,7 @@ def write_reports(
         run_junit(folder, header, records),
         run_ktap(folder, header, records),
         run_kcidb(folder, header, records),
-        html_report(folder, header, records, history),
+        run_html(folder, header, records, history),
     )
     for name, text in zip(REPORTS, texts, strict=True):
         write_whole(into / name, text)

@@ -15,8 +15,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from testbed.errors import HostError, SpecError
 
-__all__ = ["Database", "default_url"]
+__all__ = ["HISTORY", "Database", "default_url"]
 
+#: The file of a history in a folder of runs.
+HISTORY = "history.sqlite"
 FORMS = "write sqlite:///FILE or postgresql+psycopg://USER@HOST:PORT/DATABASE"
 SQLITE = ("sqlite", "sqlite+pysqlite")
 POSTGRESQL = ("postgresql", "postgresql+psycopg")
@@ -29,7 +31,7 @@ ADVISORY_LOCK = int.from_bytes(b"testbed")
 
 def default_url(out: Path) -> str:
     """Give the URL of the history that lies in a folder of runs."""
-    return f"sqlite:///{out / 'history.sqlite'}"
+    return f"sqlite:///{out / HISTORY}"
 
 
 @dataclass(frozen=True)

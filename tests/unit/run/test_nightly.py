@@ -73,9 +73,9 @@ def series(*values: float, key: SeriesKey = KEY, since: int = 1) -> Series:
 )
 def test_twin_of_the_same_night_tells_whether_the_release_is_to_blame(twin, said):
     mine, beside = series(0, 0, 0, 500), series(twin, key=replace(KEY, kernel=NEWS.twin), since=4)
-    drifts = [judge_series(mine)]
-    assert drifts[0].kind == "regression"
-    told = blamed(drifts, {each.key: each for each in (mine, beside)}, [NEWS], mine.points[-1].run)
+    told = [(each, judge_series(each)) for each in (mine, beside)]
+    assert [drift.kind for _, drift in told] == ["regression", "new"]
+    told = blamed(told, [NEWS], mine.points[-1].run)
     assert told == [f"{NEWS.kernel} benign/x after.left_over.pte: {said}"]
 
 
