@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Series for tests: a night a value, with what ran in it."""
+"""Series and runs for tests: a night a value, with what ran in it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from testbed.judge.drift import Drift, judge_series
@@ -52,3 +52,42 @@ def verdicts(*words: str, kernels: Sequence[str] = (), **newest: Any) -> Drift:
         for night, (word, key) in enumerate(zip(words, keys, strict=True))
     ]
     return judge_series(series(VERDICT, points))
+
+
+def header(run: str, kernels: Mapping[str, Mapping[str, Any]] | None = None, **changed: Any) -> dict[str, Any]:
+    """The ``run.json`` of a run."""
+    known = {"ptreclaim-6.12": {"key": "k1", "patchset_hash": "a" * 64, "source_version": "6.12.117-1"}}
+    return {
+        "schema": 1,
+        "run": run,
+        "tool": "0.1.0",
+        "host": {"id": "h1", "name": "here"},
+        "accel": {"kind": "tcg"},
+        "kernels": {**known, **(kernels or {})},
+        "guests": {"minimal": {"key": "g1"}},
+        **changed,
+    }
+
+
+def record(run: str, scenario: str = SCENARIO, attempt: int = 1, left_over: int = 0, **changed: Any) -> dict[str, Any]:
+    """One line of ``results.jsonl``, of a cell on ptreclaim that left so many PTE tables over."""
+    kernel = {"name": "ptreclaim-6.12", "patchset_hash": "a" * 64, "source_version": "6.12.117-1"}
+    return {
+        "schema": 1,
+        "run": run,
+        "cell": f"ptreclaim-6.12/minimal/{scenario}#{attempt}",
+        "kernel": kernel,
+        "guest": {"name": "minimal", "vcpus": 1, "memory_mib": 1024, "levels": 4},
+        "scenario": {"name": scenario, "kind": scenario.partition("/")[0], "params": {}},
+        "accel": {"kind": "tcg", "reason": "asked for"},
+        "verdict": "pass",
+        "reason": "",
+        "wall_s": 3.0,
+        "start_s": 1.5,
+        "exit": {"status": 0, "signal": None, "oom_kill": 0},
+        "phases": {"after": {"vmpte_kb": 108 + 4 * left_over, "left_over": {"pte": left_over}}},
+        "values": {},
+        "crash": None,
+        "host": {"id": "h1", "name": "here"},
+        **changed,
+    }

@@ -9,6 +9,7 @@ from testbed.cli import (
     compare,
     doctor,
     guest,
+    history,
     kernel,
     nightly,
     report,
@@ -33,6 +34,7 @@ app.command(name="run")(run.run)
 app.command(name="nightly")(nightly.nightly)
 app.command(name="report")(report.report)
 app.command(name="compare")(compare.compare)
+app.command(name="history")(history.history)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="shell")(shell.shell)
 app.command(name="census")(census.census)

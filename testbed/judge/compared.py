@@ -62,6 +62,8 @@ class Compared:
         kinds = {self.verdict.kind, *(metric.kind for metric in self.metrics)}
         if any(difference.worse for difference in self.subtests):
             kinds.add(REGRESSION)
+        if self.unlike:
+            kinds.add(INCOMPARABLE)
         return max(kinds, key=ORDER.index)
 
 

@@ -186,7 +186,7 @@ def _numbers(blank: Drift, told: Sequence[Night]) -> Drift:
         reason = f"{was}{share(low, newest.value)}; better since {told[began].point.run}; between: {changed}"
         return replace(drift, kind=IMPROVEMENT, reason=reason, last_good=newest.point, was=low)
     reason = f"{metric} {value}, as usual: {shown_band(metric, low, high)} in {_runs(level)}"
-    return replace(drift, reason=reason, last_good=newest.point, was=high)
+    return replace(drift, reason=reason, last_good=newest.point, was=before.value)
 
 
 def _count_slack(metric: str) -> Slack:
@@ -230,10 +230,8 @@ def _incomparable(blank: Drift, why: str, now: float | None = None) -> Drift:
 
 
 def _new(blank: Drift, now: float, runs: int, needed: int) -> Drift:
-    told = (
-        f"{blank.key.metric} {number(blank.key.metric, now)}: judged from the {needed}th run on, this is the {runs}th"
-    )
-    return replace(blank, kind=NEW, reason=told if runs > 1 else told.replace("1th", "first"), now=now)
+    told = f"{blank.key.metric} {number(blank.key.metric, now)}: run {runs} of {needed} that it takes to judge it"
+    return replace(blank, kind=NEW, reason=told, now=now)
 
 
 def _runs(level: Level) -> str:

@@ -7,7 +7,7 @@ from testbed.judge.measured import COST, TIMES
 from testbed.judge.streak import Streak
 from testbed.judge.trend import Point
 
-__all__ = ["number", "share", "shown_band", "since", "verdict_reason"]
+__all__ = ["flake_words", "number", "share", "shown_band", "since", "verdict_reason"]
 
 PLACES = 1e-9
 
@@ -55,15 +55,16 @@ def verdict_reason(found: Streak) -> str:
         return f"{now} since the first run known, {bad.run}{worse}; never passed"
     told = f"{now} since {bad.run} (last {good.verdict} {good.run}, first {bad.verdict} {bad.run})"
     if found.kind == "same":
-        return f"{told}; known to be flaky: {_rate(found.before)}"
+        return f"{told}; known to be flaky: {flake_words(found.before.rate)}"
     return f"{told}; between: {between(good, bad)}{_trust(found.before)}"
 
 
-def _rate(trust: Flakiness) -> str:
-    return f"{100 * trust.rate:.0f} % of the last {MEMORY} runs failed with a kernel that passes as well"
+def flake_words(rate: float) -> str:
+    """Say what a flake rate means."""
+    return f"{100 * rate:.0f} % of its last runs ({MEMORY} at most) failed with a kernel that passes as well"
 
 
 def _trust(trust: Flakiness) -> str:
     if trust.stable:
         return f"; it was stable, {trust.passes_in_a_row} passes in a row"
-    return f"; {_rate(trust)}, but not so often in a row" if trust.rate else ""
+    return f"; {flake_words(trust.rate)}, but not so often in a row" if trust.rate else ""

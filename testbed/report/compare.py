@@ -11,7 +11,7 @@ from testbed.judge.drift import IMPROVEMENT, INCOMPARABLE, REGRESSION, SAME
 from testbed.judge.measured import run_start
 from testbed.judge.reason import number
 from testbed.judge.trend import Point
-from testbed.report.drifts import headline, listed
+from testbed.report.drifts import drift_json, headline, listed
 from testbed.report.text import aligned
 
 __all__ = ["compare_json", "compare_summary", "compare_table", "surroundings"]
@@ -83,15 +83,7 @@ def compare_json(cell: Compared) -> dict[str, Any]:
         "kind": cell.kind if cell.verdict is not None else None,
         "unlike": cell.unlike or None,
         "judgements": [
-            {
-                "metric": drift.key.metric,
-                "kind": drift.kind,
-                "method": drift.method,
-                "was": drift.was,
-                "now": drift.now,
-                "reason": drift.reason,
-            }
-            for drift in ([cell.verdict] if cell.verdict is not None else []) + list(cell.metrics)
+            drift_json(drift) for drift in ([cell.verdict] if cell.verdict is not None else []) + list(cell.metrics)
         ],
         "subtests": [
             {"subtest": each.subtest, "was": each.was, "now": each.now, "worse": each.worse} for each in cell.subtests

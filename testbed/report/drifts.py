@@ -2,13 +2,14 @@
 """Judgements of one cell in one line: one cause moves many numbers, and a person wants to read of it once."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from testbed.judge.drift import Drift
 from testbed.judge.measured import COST
 from testbed.judge.reason import number
 from testbed.judge.trend import VERDICT
 
-__all__ = ["headline", "listed"]
+__all__ = ["drift_json", "headline", "listed"]
 
 # As many are named to one who did not ask for all.
 NAMED = 8
@@ -19,6 +20,22 @@ def headline(drifts: Sequence[Drift]) -> str:
     first, *others = sorted(drifts, key=_rank)
     also = [_moved(drift) for drift in others if drift.now is not None]
     return first.reason + (f"; also {listed(also)}" if also else "")
+
+
+def drift_json(drift: Drift) -> dict[str, Any]:
+    """Give the JSON object of a judgement, without the key."""
+    return {
+        "metric": drift.key.metric,
+        "kind": drift.kind,
+        "method": drift.method,
+        "was": drift.was,
+        "now": drift.now,
+        "last_good": drift.last_good.run if drift.last_good is not None else None,
+        "first_bad": drift.first_bad.run if drift.first_bad is not None else None,
+        "flake_rate": drift.flake_rate,
+        "stable": drift.stable,
+        "reason": drift.reason,
+    }
 
 
 def listed(names: Sequence[str]) -> str:
