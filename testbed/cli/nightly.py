@@ -13,11 +13,9 @@ from testbed.cli.run import AccelName, Jobs, Json, Kernels, Out, RequireKvm, Sca
 from testbed.cli.where import checkout_root
 from testbed.report.night import drift_lines
 from testbed.run.conduct import EXIT_INTERRUPTED
-from testbed.run.nightly import NightPlan
-from testbed.run.nightly import nightly as night_of
 from testbed.run.plan import Request
 from testbed.run.signals import interruptible
-from testbed.store.history import default_url
+from testbed.store.folder import history_url
 
 __all__ = ["nightly"]
 
@@ -43,10 +41,14 @@ def nightly(
     json_: Json = False,
 ) -> None:
     """Look for new sources, build, run, hold against history, write reports, prune old nights; exit 1 if worse."""
+    # SQLAlchemy takes half a second to import, which no other command should wait for
+    from testbed.run.nightly import NightPlan
+    from testbed.run.nightly import nightly as night_of
+
     request = Request(
         checkout_root(), (matrix,), tuple(kernel or ()), None, scale, {}, 1, accel, require_kvm, jobs, retry=True
     )
-    wanted = NightPlan(request, out, db or default_url(out), keep, not no_overhead, reports)
+    wanted = NightPlan(request, out, db or history_url(out), keep, not no_overhead, reports)
     emitted = Emitter(json_)
     with interruptible():
         try:

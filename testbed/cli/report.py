@@ -16,10 +16,8 @@ from testbed.judge.trend import Series
 from testbed.report.kcidb import ORIGIN
 from testbed.run.conduct import Conducted
 from testbed.run.formats import run_html, run_junit, run_kcidb, run_ktap
-from testbed.run.judged import judged_against, known
 from testbed.store.durable import write_whole
-from testbed.store.folder import RunFolder
-from testbed.store.history import HISTORY, default_url, open_history
+from testbed.store.folder import HISTORY, RunFolder, history_url
 
 __all__ = ["report"]
 
@@ -64,7 +62,11 @@ def _history(folder: RunFolder, db: str | None) -> list[tuple[Series, Drift]]:
     beside = folder.path.resolve().parent
     if db is None and not (beside / HISTORY).is_file():
         return []
-    with open_history(db or default_url(beside)) as history:
+    # SQLAlchemy takes half a second to import, which only who asks for history should wait for
+    from testbed.run.judged import judged_against, known
+    from testbed.store.history import open_history
+
+    with open_history(db or history_url(beside)) as history:
         return judged_against(history, folder.id) if known(history, folder.id) else []
 
 

@@ -16,14 +16,21 @@ from typing import Any
 from testbed.errors import SpecError
 from testbed.store.durable import append_line, cut_torn_line, hold, sync_folder, whole_lines, write_whole
 
-__all__ = ["FIRST", "RunFolder", "census_path"]
+__all__ = ["FIRST", "HISTORY", "RunFolder", "census_path", "history_url"]
 
 #: Below the folder of a cell that was run twice: all that its first attempt left.
 FIRST = "first"
 
+#: The file of a history that lies in a folder of runs.
+HISTORY = "history.sqlite"
 RUN, RESULTS, ATTEMPTED, LOCK = "run.json", "results.jsonl", ".attempted", ".lock"
 # As many cells are named to one who named none.
 CANDIDATES = 8
+
+
+def history_url(out: Path) -> str:
+    """Give the URL of the history that lies in a folder of runs."""
+    return f"sqlite:///{out / HISTORY}"
 
 
 def census_path(cell: Path, phase: str) -> Path:

@@ -15,10 +15,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from testbed.errors import HostError, SpecError
 
-__all__ = ["HISTORY", "Database", "default_url"]
+__all__ = ["Database"]
 
-#: The file of a history in a folder of runs.
-HISTORY = "history.sqlite"
 FORMS = "write sqlite:///FILE or postgresql+psycopg://USER@HOST:PORT/DATABASE"
 SQLITE = ("sqlite", "sqlite+pysqlite")
 POSTGRESQL = ("postgresql", "postgresql+psycopg")
@@ -27,11 +25,6 @@ PATIENCE_S = 60
 CONNECT_S = 10
 # "testbed" in ASCII, cut to fit: the one lock that writers of a history share.
 ADVISORY_LOCK = int.from_bytes(b"testbed")
-
-
-def default_url(out: Path) -> str:
-    """Give the URL of the history that lies in a folder of runs."""
-    return f"sqlite:///{out / HISTORY}"
 
 
 @dataclass(frozen=True)

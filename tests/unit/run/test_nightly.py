@@ -17,8 +17,7 @@ from testbed.run.nightly.sources import News, look_up, twins
 from testbed.run.plan import Request
 from testbed.spec import resolve_kernel
 from testbed.store.durable import hold
-from testbed.store.folder import RunFolder
-from testbed.store.history import default_url
+from testbed.store.folder import RunFolder, history_url
 
 ROOT = Path(__file__).resolve().parents[3]
 NEWS = News("ptreclaim-6.12+debug", "6.12.115", "6.12.117")
@@ -112,7 +111,7 @@ def test_night_that_somebody_goes_on_with_stays(tmp_path):
 
 def test_second_night_at_the_same_time_and_a_misspelt_matrix_start_nothing(tmp_path):
     def wanted(matrix: str) -> NightPlan:
-        return NightPlan(Request(ROOT, (matrix,)), tmp_path, default_url(tmp_path), 30, overhead=False)
+        return NightPlan(Request(ROOT, (matrix,)), tmp_path, history_url(tmp_path), 30, overhead=False)
 
     with pytest.raises(SpecError, match="quikc"):
         nightly(wanted("quikc"), quiet, lambda _: None)
