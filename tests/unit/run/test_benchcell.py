@@ -53,6 +53,14 @@ def test_operation_over_its_budget_is_named(cells):
     assert ours["reason"] == "over budget: fault +2.00 %, +0.5 % is allowed"
 
 
+@pytest.mark.parametrize(("ratio", "verdict"), [(1.0147, "gap"), (1.021, "fail")])
+def test_budget_that_is_known_to_be_missed_is_a_gap_up_to_what_is_known(cells, ratio, verdict):
+    known = record("ptreclaim-6.12", "mmap-touch-munmap-alone", ratio, 0.005)
+    _, ours = cells([record("vanilla-6.12", "mmap-touch-munmap-alone"), known])
+    assert ours["verdict"] == verdict
+    assert ("known: " in ours["reason"]) == (verdict == "gap")
+
+
 def test_bench_that_could_not_be_measured_is_an_error_on_every_kernel(cells):
     told = cells(GuestLost("the guest is gone"))
     assert [(cell["verdict"], cell["reason"]) for cell in told] == [("error", "the guest is gone")] * 2
