@@ -8,7 +8,6 @@ import typer
 
 from testbed.cli.output import emit, say
 from testbed.errors import SpecError
-from testbed.judge.drift import judged
 from testbed.report.history import (
     flaky,
     judgements,
@@ -18,6 +17,7 @@ from testbed.report.history import (
     series_json,
     series_lines,
 )
+from testbed.store.folder import history_url
 
 __all__ = ["history"]
 
@@ -26,7 +26,7 @@ NEWEST_RUNS = 20
 
 
 def history(
-    db: Annotated[str, typer.Option(metavar="URL", help="The results database.")] = "sqlite:///runs/history.sqlite",
+    db: Annotated[str, typer.Option(metavar="URL", help="The results database.")] = history_url(Path("runs")),
     scenario: Annotated[str | None, typer.Option(help="Pattern: only such scenarios, with their parameters.")] = None,
     kernel: Annotated[str | None, typer.Option("--kernel", "-k", help="Pattern: only such kernels.")] = None,
     guest: Annotated[str | None, typer.Option(help="Pattern: only such guests.")] = None,
@@ -44,12 +44,13 @@ def history(
         runs = opened.runs()
         if not runs:
             raise SpecError(f"--db {db}: no runs are in it yet; ./tb nightly brings in what it runs")
-        series = opened.series(Pick(scenario, kernel, guest, metric, last))
+        # what is only shown is shown to whoever asks for it
+        wanted = metric is not None or (all_ and any(pattern is not None for pattern in (scenario, kernel, guest)))
+        series = opened.series(Pick(scenario, kernel, guest, metric, judged=not wanted, last=last))
     if any(pattern is not None for pattern in (scenario, kernel, guest, metric)):
-        shown = [each for each in series if all_ or metric is not None or judged(each.key.metric)]
-        if not shown:
+        if not series:
             raise SpecError("no series in history is like that; patterns are as of a shell, e.g. --scenario 'benign/*'")
-        for each in shown:
+        for each in series:
             if json_:
                 emit(series_json(each))
             else:

@@ -19,9 +19,12 @@ TIMES = ("wall_s", "start_s")
 
 
 def label_of(record: Record) -> str:
-    """Give the scenario with its parameters, as the cell is named: no kernel, guest or attempt."""
+    """Give the scenario with its parameters, as the cell is named: no kernel, guest or attempt.
+
+    At full scale ``@full`` follows, as the numbers of another scale are others.
+    """
     label: str = record["cell"].split("/", 2)[2].rpartition("#")[0]
-    return label
+    return f"{label}@full" if record.get("scenario", {}).get("scale") == "full" else label
 
 
 def measured(record: Record) -> dict[str, float]:

@@ -12,7 +12,12 @@ from testbed.judge.oom import oom_kills
 from testbed.judge.taint import damage
 from testbed.spec import Expectation, Gap
 
-__all__ = ["Verdict", "completion_token", "judge", "killed", "survived"]
+__all__ = ["EXPECTED", "FLAKE", "Verdict", "completion_token", "judge", "killed", "survived"]
+
+#: Verdicts of a cell that ended as it should.
+EXPECTED = ("pass", "gap", "done", "skip")
+#: Of a cell that did not, and did when it was run again.
+FLAKE = "flake"
 
 FNV_OFFSET = 0xCBF29CE484222325
 FNV_PRIME = 0x100000001B3

@@ -4,7 +4,7 @@
 import json
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from testbed.run.plan import Cell
 from testbed.run.postmortem import crash_text, hang_text
 from testbed.store.record import CellResult
 
-__all__ = ["Job", "guest_record", "launch_for", "run_cell", "scenario_record"]
+__all__ = ["Job", "guest_record", "launch_for", "run_cell", "scenario_record", "write_verdict"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Job:
     run: str
     folder: Path
     census: bool = True
+    retry: bool = False
 
     @property
     def slowdown(self) -> float:
@@ -52,7 +53,8 @@ class Job:
 def launch_for(cell: Cell, accel: Accel, kernel: Path, initramfs: Path, folder: Path, sockets: Path) -> Launch:
     """Give the launch of a cell: its guest's, with the RAM that the scenario wants."""
     slow = slowdown(accel, cell.kernel.name)
-    return guest_launch(cell.guest, accel, kernel, initramfs, folder, sockets, slow, cell.memory_bytes)
+    launch = guest_launch(cell.guest, accel, kernel, initramfs, folder, sockets, slow, cell.memory_bytes)
+    return replace(launch, balloon=True)
 
 
 @dataclass(frozen=True)
@@ -172,9 +174,14 @@ def _result(job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s:
         subtests={result.name: result.outcome for result in ktap.results} if ktap else None,
         host=host_facts()["host"],
     )
-    said = {"kind": verdict.kind, "reason": verdict.reason, "crash": result.crash}
-    (job.folder / "verdict.json").write_text(json.dumps(said, indent=2) + "\n")
+    write_verdict(job.folder, result)
     return result
+
+
+def write_verdict(folder: Path, result: CellResult) -> None:
+    """Keep beside a cell's files how it ended."""
+    said = {"kind": result.verdict, "reason": result.reason, "crash": result.crash}
+    (folder / "verdict.json").write_text(json.dumps(said, indent=2) + "\n")
 
 
 def guest_record(cell: Cell) -> dict[str, Any]:
@@ -191,7 +198,8 @@ def scenario_record(cell: Cell) -> dict[str, Any]:
     """Give what a record says of the cell's scenario; of a test also what its suite's baseline is."""
     scenario = cell.scenario
     baseline = {"baseline": scenario.test.baseline} if scenario.test else {}
-    return {"name": scenario.name, "kind": scenario.kind, "params": dict(scenario.params), **baseline}
+    params = dict(scenario.params)
+    return {"name": scenario.name, "kind": scenario.kind, "scale": scenario.scale, "params": params, **baseline}
 
 
 def _crash_record(verdict: Verdict) -> dict[str, Any] | None:

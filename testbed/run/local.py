@@ -8,7 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import psutil
 
-from testbed.run.cell import Job, run_cell
+from testbed.run.cell import Job
+from testbed.run.retry import run_job
 from testbed.store.record import CellResult
 
 __all__ = ["default_jobs", "run_jobs"]
@@ -49,7 +50,7 @@ def run_jobs(
         if cancelled.is_set():
             return None
         begin(job)
-        result = run_cell(job, cancelled)
+        result = run_job(job, cancelled)
         if cancelled.is_set():
             return None  # it may have been cut short
         keep(result)

@@ -24,7 +24,7 @@ from testbed.spec import (
     resolve_kernel,
 )
 
-__all__ = ["Cell", "Request", "is_matrix", "plan"]
+__all__ = ["Cell", "Request", "is_matrix", "kernels_of", "plan"]
 
 DEFAULT_MATRIX = "quick"
 
@@ -44,6 +44,7 @@ class Request:
     require_kvm: bool = False
     jobs: int | None = None
     census: bool = True
+    retry: bool = False
 
     def stored(self) -> dict[str, Any]:
         """Give the JSON form, without the checkout: a run is gone on with in any checkout that plans the same."""
@@ -115,6 +116,12 @@ def plan(request: Request) -> list[Cell]:
                         cell = Cell(kernel, guest, bound, attempt)
                         cells[cell.name] = cell
     return list(cells.values())
+
+
+def kernels_of(request: Request) -> tuple[str, ...]:
+    """Give the names of the kernels that a request runs on, each once."""
+    named = request.kernels or [name for matrix in _matrices(request) for name in matrix.kernels]
+    return tuple(dict.fromkeys(named))
 
 
 def _check_programs(guest: GuestSpec, bound: BoundScenario) -> None:

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What history is asked for: series of points as ``testbed.judge.measured`` makes them of records, and the runs."""
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -12,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from testbed.errors import SpecError
+from testbed.judge.drift import judged
 from testbed.judge.trend import VERDICT, Point, Series, SeriesKey
 from testbed.store.history.tables import Case, Cell, Guest, Host, Kernel, Measurement, Metric, Run
 
@@ -23,14 +22,15 @@ class Pick:
     """Which series, and which of their points.
 
     ``scenario`` (the label with its parameters), ``kernel``, ``guest`` and ``metric`` are patterns as of a shell
-    (``*``, ``?``, ``[…]``), None for all. Of the runs that have such cells only the newest ``last`` count, and none
-    that began after run ``until``.
+    (``*``, ``?``, ``[…]``), None for all; ``judged`` leaves out the metrics that are only shown. Of the runs that have
+    such cells only the newest ``last`` count, and none that began after run ``until``.
     """
 
     scenario: str | None = None
     kernel: str | None = None
     guest: str | None = None
     metric: str | None = None
+    judged: bool = False
     last: int | None = None
     until: str | None = None
 
@@ -76,7 +76,7 @@ def series(connection: Connection, pick: Pick) -> list[Series]:
     metrics = {
         metric_id: name
         for metric_id, name in connection.execute(select(Metric.id, Metric.name))
-        if _fits(name, pick.metric)
+        if _fits(name, pick.metric) and (judged(name) or not pick.judged)
     }
     wanted = _wanted(connection, pick, cases)
     cells = _cells(connection, wanted)
@@ -84,10 +84,11 @@ def series(connection: Connection, pick: Pick) -> list[Series]:
     if _fits(VERDICT, pick.metric):
         for ran in cells.values():
             found.setdefault((ran.case, VERDICT), []).append(ran.point(None))
-    with _no_collection():
-        for cell_id, metric_id, value in _values(connection, wanted, cells, metrics if pick.metric else None):
-            ran = cells[cell_id]
-            found.setdefault((ran.case, metrics[metric_id]), []).append(ran.point(value))
+    for cell_id, metric_id, value in _values(
+        connection, wanted, cells, metrics if pick.metric or pick.judged else None
+    ):
+        ran = cells[cell_id]
+        found.setdefault((ran.case, metrics[metric_id]), []).append(ran.point(value))
     keyed = ((SeriesKey(*cases[case], metric), points) for (case, metric), points in found.items())
     return [Series(key, tuple(points)) for key, points in sorted(keyed, key=lambda pair: pair[0])]
 
@@ -113,18 +114,6 @@ def run_rows(connection: Connection) -> list[RunRow]:
         )
         for row in rows
     ]
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the garbage collector from going over 10^5 new points again and again: 40 % of the time of a big pick."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _fits(name: str, pattern: str | None) -> bool:

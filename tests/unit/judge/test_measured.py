@@ -27,6 +27,11 @@ def test_label_has_parameters_and_no_attempt() -> None:
     assert label_of(RECORD) == "benign/dontneed-pieces:piece=4KiB"
 
 
+def test_scales_are_kept_apart() -> None:
+    full = {**RECORD, "scenario": {"name": "benign/dontneed-pieces", "scale": "full"}}
+    assert label_of(full) == "benign/dontneed-pieces:piece=4KiB@full"
+
+
 def test_numbers_are_named_as_in_expectations() -> None:
     assert measured(RECORD) == {"after.vmpte_kb": 108, "after.left_over.pte": 12, "wall_s": 3.1, "start_s": 2.0}
 

@@ -14,7 +14,7 @@ def jobs(count: int):
 
 def test_record_is_kept_before_the_worker_takes_its_next_cell(monkeypatch):
     seen = []
-    monkeypatch.setattr(local, "run_cell", lambda job, _: job.name)
+    monkeypatch.setattr(local, "run_job", lambda job, _: job.name)
 
     def keep(result):
         time.sleep(0.05)  # a slow disk
@@ -41,7 +41,7 @@ def test_interrupt_keeps_what_was_finished_and_nothing_of_what_was_not(monkeypat
         assert second.wait(5)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(local, "run_cell", run_cell)
+    monkeypatch.setattr(local, "run_job", run_cell)
     with pytest.raises(KeyboardInterrupt):
         local.run_jobs(jobs(5), 1, begin, kept.append, finished)
     assert (kept, began) == (["cell 0"], ["cell 0", "cell 1"])

@@ -20,7 +20,7 @@ from testbed.store.record import CellResult
 ROOT = Path(__file__).resolve().parents[3]
 REASON = "kernel mainline-7.3: linux-source-7.3 of trixie-backports can't be had: Could not resolve"
 KERNELS = ("vanilla-6.12", "mainline-7.3")
-FACTS = ("release", "source_version", "patchset_hash", "config_hash", "build_id")
+FACTS = ("release", "source_version", "patchset_hash", "config_hash", "build_id", "compiler")
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def built(monkeypatch):
     monkeypatch.setattr(artefacts, "kernel_path", lambda *_: Path("/cache/key/bzImage"))
     monkeypatch.setattr(artefacts, "guest_path", lambda *_: Path("/cache/guest/initramfs"))
     monkeypatch.setattr(conduct, "accelerator", lambda *_: Accel("tcg", "said so"))
-    monkeypatch.setattr("testbed.run.local.run_cell", run_cell)
+    monkeypatch.setattr("testbed.run.local.run_job", run_cell)
     return outcomes
 
 
