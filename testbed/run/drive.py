@@ -13,9 +13,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.build import KernelImage
 from testbed.errors import GuestHung, MeasureError, QmpLost
 from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine
+from testbed.machine.target import Target
 from testbed.measure.outside import Examiner
 from testbed.measure.sample import census_record, console_pattern, judged_spaces, sample
 from testbed.run.guard import Guard
@@ -60,27 +62,24 @@ class Notes:
 
 
 def drive(
-    machine: Machine,
+    machine: Target,
     guard: Guard,
     cell: Cell,
-    vmlinux: Path,
+    kernel: KernelImage,
     folder: Path,
     slow: float,
     notes: Notes,
-    census: bool = True,
+    unexamined: str = "",
 ) -> None:
     """Boot the guest and run the workload; what is learnt goes to ``notes``, every message to ``samples.jsonl``.
 
-    Without ``census`` the guest's memory is not read from outside.
+    ``unexamined`` says why the guest's memory is not read from outside; empty where it is.
 
     Raises MachineError when the guest dies or makes no progress, MeasureError when it cannot be measured.
     """
     began = time.monotonic()
     hello = machine.start(Deadline.after(BOOT_S, slow))
-    if hello["levels"] != cell.guest.levels:
-        # QEMU only warns where the host's CPU lacks LA57
-        wrong = f"the guest has {hello['levels']} levels of page tables, not {cell.guest.levels}"
-        raise MeasureError(f"{wrong}; use --accel tcg")
+    _check(hello, cell, kernel)
     notes.start_s = round(time.monotonic() - began, 3)
     notes.tainted, notes.heard = hello["tainted"], time.monotonic()
     scenario = cell.scenario
@@ -95,7 +94,8 @@ def drive(
     )
     deadline = Deadline.after(scenario.deadline_s, slow)
     # the workload is on its way to its first phase meanwhile
-    unexamined = _attach(machine, guard, vmlinux, notes) if census else NO_CENSUS
+    if not unexamined and isinstance(machine, Machine):
+        unexamined = _attach(machine, guard, kernel.vmlinux, notes)
     with (folder / "samples.jsonl").open("w") as samples, (folder / OUTPUT).open("w") as output:
         while notes.exit is None:
             message = _next(machine, deadline, slow, notes)
@@ -112,7 +112,22 @@ def drive(
     _answer(machine, slow)
 
 
-def _next(machine: Machine, deadline: Deadline, slow: float, notes: Notes) -> dict[str, Any]:
+def _check(hello: Mapping[str, Any], cell: Cell, kernel: KernelImage) -> None:
+    """Raise MeasureError unless what has booted is what the record will call it."""
+    booted, wanted = [(hello["release"], hello["build_id"]), (kernel.release, kernel.build_id)]
+    if booted != wanted:
+        release, build_id = booted
+        raise MeasureError(
+            f"another kernel booted than {kernel.name}: release {release}, build ID {build_id or 'none'}, "
+            f"where {kernel.release}, {kernel.build_id} was to; nothing is measured of it"
+        )
+    if hello["levels"] != cell.guest.levels:
+        # QEMU only warns where the host's CPU lacks LA57
+        wrong = f"the guest has {hello['levels']} levels of page tables, not {cell.guest.levels}"
+        raise MeasureError(f"{wrong}; use --accel tcg")
+
+
+def _next(machine: Target, deadline: Deadline, slow: float, notes: Notes) -> dict[str, Any]:
     """Wait for the agent's next message: GuestHung after silence, and when the workload's own time is over."""
     silence = Deadline.after(SILENCE_S, slow)
     first = min(silence, deadline, key=lambda d: d.at)
@@ -137,7 +152,7 @@ def _standing(notes: Notes) -> str:
     return f"the last phase was {last!r}" if last else "no phase was reached"
 
 
-def _answer(machine: Machine, slow: float) -> None:
+def _answer(machine: Target, slow: float) -> None:
     """Wait for a hello; heartbeats may be before it."""
     deadline = Deadline.after(SILENCE_S, slow)
     while machine.receive(deadline)["type"] != "hello":
@@ -168,7 +183,7 @@ def _attach(machine: Machine, guard: Guard, vmlinux: Path, notes: Notes) -> str:
 
 
 def _phase(
-    machine: Machine, message: Mapping[str, Any], folder: Path, slow: float, notes: Notes, unexamined: str
+    machine: Target, message: Mapping[str, Any], folder: Path, slow: float, notes: Notes, unexamined: str
 ) -> str:
     """Note a phase, and how often it was read; what the agent is to do next."""
     phase = message["phase"]
@@ -180,7 +195,7 @@ def _phase(
 
 
 def _measure(
-    machine: Machine, message: Mapping[str, Any], folder: Path, slow: float, notes: Notes, unexamined: str
+    machine: Target, message: Mapping[str, Any], folder: Path, slow: float, notes: Notes, unexamined: str
 ) -> dict[str, Any]:
     """Read all channels of a phase; the workload waits, the vCPUs stand still for the view from outside."""
     phase, notes.pid = message["phase"], int(message["pid"])
@@ -188,7 +203,7 @@ def _measure(
         raise MeasureError(f"the guest names a phase {phase!r}; it is to be part of a file's name")
     line = machine.expect_console(console_pattern(notes.nonce, phase), Deadline.after(CONSOLE_S, slow))
     census, stale = None, 0
-    if notes.examiner is not None and machine.pid is not None:
+    if isinstance(machine, Machine) and notes.examiner is not None and machine.pid is not None:
         machine.pause()
         try:
             census = notes.examiner.census(machine.pid, machine.qmp.execute)
@@ -202,9 +217,9 @@ def _measure(
     return {**record, "settled": message["settled"], "settle_ms": message["settle_ms"]}
 
 
-def autopsy(machine: Machine, folder: Path, notes: Notes) -> None:
+def autopsy(machine: Target, folder: Path, notes: Notes) -> None:
     """Take the census of a guest that is dead or stands still, as phase ``death``; say why where that can't be."""
-    if notes.examiner is None or machine.pid is None:
+    if not isinstance(machine, Machine) or notes.examiner is None or machine.pid is None:
         return
     try:
         machine.qmp.execute("stop")
