@@ -138,10 +138,17 @@ class Machine:
         self._part(self._channel).send(*pairs)
 
     def receive(self, deadline: Deadline) -> dict[str, Any]:
+        """Give the agent's next message; GuestHung when it stays silent until the deadline, else as :meth:`listen`."""
+        message = self.listen(deadline)
+        if message is None:
+            raise GuestHung(f"the guest's agent sent nothing for {deadline.allowed_s:.1f} s")
+        return message
+
+    def listen(self, deadline: Deadline) -> dict[str, Any] | None:
         """Wait for the agent's next message, watching the console, the monitor and the process meanwhile.
 
-        Raises GuestLost with the reason when the guest dies, GuestHung when it stays silent until the deadline,
-        QemuKilled when someone on the host ended QEMU.
+        None when the deadline passes without one. Raises GuestLost with the reason when the guest dies, QemuKilled when
+        someone on the host ended QEMU.
         """
         self._require(State.RUNNING)
         channel, console = self._part(self._channel), self._part(self._console)
@@ -151,7 +158,7 @@ class Machine:
                 return message
             self._check_alive()
             if deadline.passed:
-                raise GuestHung(f"the guest's agent sent nothing for {deadline.allowed_s:.1f} s")
+                return None
             open_parts = [part for part in (channel, console) if not part.closed]
             if open_parts:
                 select.select(open_parts, [], [], min(TICK_S, deadline.left_s))
@@ -172,6 +179,11 @@ class Machine:
             self._part(self._process).wait(AFTERMATH_S)
             hear_out(self.qmp, self._part(self._console), self._watch)
             self._check_alive()
+
+    @property
+    def guest(self) -> "Machine":
+        """This very guest, which can be stopped and looked at from outside."""
+        return self
 
     def registers(self) -> str:
         """Give the registers of all vCPUs as QEMU prints them; QmpLost where QEMU itself stands still."""

@@ -115,10 +115,16 @@ class SerialMachine:
         _there(self._conversation).send(pairs, deadline, self._check_alive)
 
     def receive(self, deadline: Deadline) -> dict[str, Any]:
-        """Wait for the agent's next message, watching the console meanwhile.
+        """Give the agent's next message; GuestHung when it stays silent until the deadline, else as :meth:`listen`."""
+        message = self.listen(deadline)
+        if message is None:
+            raise GuestHung(f"the machine's agent sent nothing for {deadline.allowed_s:.1f} s")
+        return message
 
-        Raises GuestLost with the reason when the kernel dies, GuestHung when the agent stays silent until the
-        deadline, LineLost when a line breaks.
+    def listen(self, deadline: Deadline) -> dict[str, Any] | None:
+        """Wait for the agent's next message, watching the console meanwhile; None when the deadline passes.
+
+        Raises GuestLost with the reason when the kernel dies, LineLost when a line breaks.
         """
         conversation = _there(self._conversation)
         while True:
@@ -127,7 +133,7 @@ class SerialMachine:
                 return message
             self._check_alive()
             if deadline.passed:
-                raise GuestHung(f"the machine's agent sent nothing for {deadline.allowed_s:.1f} s")
+                return None
 
     def expect_console(self, pattern: str, deadline: Deadline) -> str | None:
         """Wait for a line of the console by regular expression; the matched text, or None."""
@@ -138,6 +144,11 @@ class SerialMachine:
         if self._transcript is not None:
             self._hear_out(self._transcript)
             self._check_alive()
+
+    @property
+    def guest(self) -> None:
+        """Nobody stops a physical machine, or looks into it."""
+        return None
 
     def registers(self) -> str:
         """Nobody sees a physical CPU's registers."""

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from testbed.machine.deadline import Deadline
+from testbed.machine.machine import Machine
 
 __all__ = ["Target"]
 
@@ -30,13 +31,20 @@ class Target(Protocol):
         """Send the agent one command."""
 
     def receive(self, deadline: Deadline) -> dict[str, Any]:
-        """Wait for the agent's next message; GuestLost when the kernel dies, GuestHung after silence."""
+        """Give the agent's next message; GuestHung when it stays silent until the deadline, else as :meth:`listen`."""
+
+    def listen(self, deadline: Deadline) -> dict[str, Any] | None:
+        """Wait for the agent's next message; None when the deadline passes, GuestLost when the kernel dies."""
 
     def expect_console(self, pattern: str, deadline: Deadline) -> str | None:
         """Wait for what the console says, by regular expression; the matched text, or None."""
 
     def look_again(self) -> None:
         """Raise MachineError if it turns out to be dead: the cause of an error met elsewhere."""
+
+    @property
+    def guest(self) -> Machine | None:
+        """The guest in QEMU, which can be stopped and looked at from outside; None where it is none."""
 
     def registers(self) -> str:
         """Give the CPUs' registers of one that stands still; empty where nobody can see them."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from testbed.build import Progress
 from testbed.errors import MachineError, MeasureError
+from testbed.judge.budget import GAPS, Gap
 from testbed.run.benchoverhead import ACCEL, bench_overhead
 from testbed.run.host import host_facts
 from testbed.spec import GuestSpec, KernelSpec
@@ -26,7 +27,8 @@ def bench_cells(
 ) -> list[CellResult]:
     """Measure all operations on the kernels, the first of which the others are held against.
 
-    ``done`` where a kernel has no budgets, else ``pass`` or ``fail``; ``error`` for all if one could not be measured.
+    ``done`` where a kernel has no budgets, else ``pass``, ``gap`` (all that is over is known to be) or ``fail``;
+    ``error`` for all if one could not be measured.
     """
     began = time.monotonic()
     try:
@@ -50,11 +52,19 @@ def _judged(records: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
         return "done", f"{len(records)} operations measured, no budget is set"
     if not over:
         return "pass", f"{len(judged)} of {len(judged)} operations that have a budget are within it"
+    gaps = [_gap(record) for record in over]
     told = (
         f"{record['operation']} {100 * (record['ratio'] - 1):+.2f} %, {100 * record['budget']:+g} % is allowed"
-        for record in over
+        + (f" (known: {gap.reason})" if gap else "")
+        for record, gap in zip(over, gaps, strict=True)
     )
-    return "fail", f"over budget: {'; '.join(told)}"
+    return "gap" if all(gaps) else "fail", f"over budget: {'; '.join(told)}"
+
+
+def _gap(record: Mapping[str, Any]) -> Gap | None:
+    """Give the gap that an operation over its budget is still within."""
+    gap = GAPS.get(record["operation"])
+    return gap if gap is not None and record["ratio"] <= 1 + gap.share else None
 
 
 def _cell(

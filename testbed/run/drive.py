@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A workload walked through its phases in a running guest, measured at each, watched for progress."""
 
-import json
 import re
 import secrets
 import time
@@ -23,6 +22,7 @@ from testbed.measure.sample import census_record, console_pattern, judged_spaces
 from testbed.run.guard import Guard
 from testbed.run.launching import BOOT_S, SILENCE_S
 from testbed.run.plan import Cell
+from testbed.run.samples import SAMPLE_MS, Samples
 from testbed.store.folder import census_path
 
 __all__ = ["DEATH", "NO_CENSUS", "OUTPUT", "STDOUT", "Notes", "autopsy", "drive"]
@@ -91,15 +91,18 @@ def drive(
         *(("env", f"{key}={value}") for key, value in scenario.env.items()),
         ("nonce", notes.nonce),
         ("settle_ms", str(int(SETTLE_S * 1000 * slow))),
+        ("sample_ms", str(SAMPLE_MS)),
     )
     deadline = Deadline.after(scenario.deadline_s, slow)
-    # the workload is on its way to its first phase meanwhile
-    if not unexamined and isinstance(machine, Machine):
-        unexamined = _attach(machine, guard, kernel.vmlinux, notes)
-    with (folder / "samples.jsonl").open("w") as samples, (folder / OUTPUT).open("w") as output:
+    guest = machine.guest
+    with (folder / "samples.jsonl").open("w") as file, (folder / OUTPUT).open("w") as output:
+        samples = Samples(file, guest)
+        # the workload is on its way to its first phase meanwhile
+        if not unexamined and guest is not None:
+            unexamined = _attach(guest, guard, kernel.vmlinux, notes)
         while notes.exit is None:
-            message = _next(machine, deadline, slow, notes)
-            samples.write(json.dumps(message) + "\n")
+            message = _next(machine, deadline, slow, notes, samples)
+            samples.note(message)
             if message["type"] == "phase":
                 try:
                     machine.send(("cmd", _phase(machine, message, folder, slow, notes, unexamined)))
@@ -127,12 +130,12 @@ def _check(hello: Mapping[str, Any], cell: Cell, kernel: KernelImage) -> None:
         raise MeasureError(f"{wrong}; use --accel tcg")
 
 
-def _next(machine: Target, deadline: Deadline, slow: float, notes: Notes) -> dict[str, Any]:
+def _next(machine: Target, deadline: Deadline, slow: float, notes: Notes, samples: Samples) -> dict[str, Any]:
     """Wait for the agent's next message: GuestHung after silence, and when the workload's own time is over."""
     silence = Deadline.after(SILENCE_S, slow)
     first = min(silence, deadline, key=lambda d: d.at)
     try:
-        message = machine.receive(first)
+        message = _hear(machine, first, samples)
     except GuestHung as hung:
         if first is silence:
             raise GuestHung(f"{hung}; {_standing(notes)}") from hung
@@ -140,6 +143,16 @@ def _next(machine: Target, deadline: Deadline, slow: float, notes: Notes) -> dic
         raise GuestHung(f"{late}, {_agent(notes, slow)}; {_standing(notes)}") from hung
     notes.heard = time.monotonic()
     return message
+
+
+def _hear(machine: Target, deadline: Deadline, samples: Samples) -> dict[str, Any]:
+    """Wait as ``machine.receive`` does, and look at QEMU from outside now and then, whether or not the agent talks."""
+    while not deadline.passed:
+        samples.look()
+        message = machine.listen(min(deadline, samples.due, key=lambda d: d.at))
+        if message is not None:
+            return message
+    return machine.receive(deadline)
 
 
 def _agent(notes: Notes, slow: float) -> str:
@@ -203,14 +216,15 @@ def _measure(
         raise MeasureError(f"the guest names a phase {phase!r}; it is to be part of a file's name")
     line = machine.expect_console(console_pattern(notes.nonce, phase), Deadline.after(CONSOLE_S, slow))
     census, stale = None, 0
-    if isinstance(machine, Machine) and notes.examiner is not None and machine.pid is not None:
-        machine.pause()
+    guest = machine.guest
+    if guest is not None and notes.examiner is not None and guest.pid is not None:
+        guest.pause()
         try:
-            census = notes.examiner.census(machine.pid, machine.qmp.execute)
+            census = notes.examiner.census(guest.pid, guest.qmp.execute)
             if len(notes.frames):
                 stale = notes.examiner.stale_entries(notes.frames)
         finally:
-            machine.resume()
+            guest.resume()
         census.save(census_path(folder, phase))
         notes.frames = np.union1d(notes.frames, census.frames(judged_spaces(census, notes.pid)))
     record = sample(message["counters"], line, census, notes.pid, unexamined, stale)
@@ -219,11 +233,12 @@ def _measure(
 
 def autopsy(machine: Target, folder: Path, notes: Notes) -> None:
     """Take the census of a guest that is dead or stands still, as phase ``death``; say why where that can't be."""
-    if not isinstance(machine, Machine) or notes.examiner is None or machine.pid is None:
+    guest = machine.guest
+    if guest is None or notes.examiner is None or guest.pid is None:
         return
     try:
-        machine.qmp.execute("stop")
-        census = notes.examiner.census(machine.pid, machine.qmp.execute)
+        guest.qmp.execute("stop")
+        census = notes.examiner.census(guest.pid, guest.qmp.execute)
     except (MeasureError, QmpLost) as error:
         notes.phases[DEATH] = {"unexamined": str(error)}
         return

@@ -34,9 +34,14 @@ def colours(page: Any, nth: int) -> set[tuple[int, ...]]:
         .nth(nth)
         .evaluate(
             """canvas => {
-            const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            const {width, height} = canvas;
+            const read = new OffscreenCanvas(width, height).getContext('2d', {willReadFrequently: true});
+            read.drawImage(canvas, 0, 0);
+            const {data} = read.getImageData(0, 0, width, height);
             const seen = new Set();
-            for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255) seen.add(data.slice(at, at + 3).join());
+            for (let at = 0; at < data.length; at += 4) {
+                if (data[at + 3] === 255) seen.add(data.slice(at, at + 3).join());
+            }
             return [...seen];
         }"""
         )
@@ -94,7 +99,7 @@ def test_the_fragment_holds_cell_filters_and_view(visit: Visit) -> None:
     again = visit(page.evaluate("location.hash"))
     again.wait_for_selector("#panel canvas")
     assert again.input_value("#search") == "loop"
-    assert again.locator(".chip[aria-pressed=true]").all_inner_texts() == ["fail 3", OURS]
+    assert again.locator(".chip[aria-pressed=true]").all_inner_texts() == ["fail 4", OURS]
     assert shown(again) == [f"benign/loop on {OURS}: fail, 3 PTE tables left over"]
 
 
@@ -192,7 +197,7 @@ def test_bars_stand_against_the_limit_of_the_expectation(visit: Visit) -> None:
     assert rows.nth(0).locator(".f-over").count() == 1
     assert "≥ 0.9 * 40 (peak.tables.pte)" in rows.nth(1).inner_text()
     wide = rows.nth(1).evaluate(
-        "row => [row.querySelector('.fill').getBoundingClientRect().right, row.querySelector('.limit').getBoundingClientRect().left]"
+        """row => ['.fill', '.limit'].map((part) => row.querySelector(part).getBoundingClientRect().right)"""
     )
     assert wide[0] > wide[1]
 
@@ -283,9 +288,9 @@ def test_every_control_and_picture_has_a_name(visit: Visit) -> None:
     page = visit()
     open_loop(page)
     nameless = page.evaluate(
-        """[...document.querySelectorAll('a, button, input, select, canvas, nav, [role=img], [role=region], [role=group]')]
-            .filter((node) => !(node.getAttribute('aria-label') || node.textContent.trim()))
-            .map((node) => node.outerHTML)"""
+        """[...document.querySelectorAll('a, button, input, select, canvas, nav, [role=img], [role=region]')]
+            .filter((node) => !node.getAttribute('aria-label') && !node.textContent.trim())
+            .map((node) => node.tagName + node.className)"""
     )
     assert nameless == []
 

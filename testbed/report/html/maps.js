@@ -8,6 +8,7 @@ async function mapSection(cell, details, number_) {
   const bytes = await bytesOf(`maps-${number_}`);
   const lines = [];
   for (const other of [cell, ...siblings(cell).filter((one) => one !== cell && one.attempt === cell.attempt)]) {
+    await breath();
     const names = details.cells[other.cell].curve.phases.map((phase) => phase.name).filter((name) => maps[`${other.cell} ${name}`]);
     if (!names.length) continue;
     const laid = layOver(names.map((name) => ({spaces: unpackMap(bytes, maps[`${other.cell} ${name}`])})));
@@ -17,9 +18,9 @@ async function mapSection(cell, details, number_) {
     return el('p', {class: 'muted'}, 'No census was taken of this cell, so there is no map of it.');
   }
   const canvases = [];
-  let zoom = 0;
+  let [zoom, drawing] = [0, 0];
   const box = el('div', {class: 'maps'}, lines.map((line) => mapLine(line, line.cell === cell, canvases)));
-  const draw = () => {
+  const draw = async () => {
     if (!box.isConnected || !box.clientWidth) return;
     const wide = box.clientWidth;
     const most = Math.max(...lines.map((line) => line.names.length));
@@ -28,7 +29,13 @@ async function mapSection(cell, details, number_) {
     const width = Math.floor((wide - (columns - 1) * 14) / columns) - 1;
     const fits = BLOCKS.indexOf(bestBlock(lines.map((line) => line.laid), width, MAP_TALL));
     const block = BLOCKS[Math.max(0, Math.min(BLOCKS.length - 1, fits - zoom))];
-    for (const {canvas, laid, phase} of canvases) drawMap(canvas, laid, phase, width, block);
+    drawing += 1;
+    const mine = drawing;
+    for (const {canvas, laid, phase} of canvases) {
+      if (!phase) await breath();
+      if (mine !== drawing) return;
+      drawMap(canvas, laid, phase, width, block);
+    }
   };
   const zoomBy = (step) => () => { zoom += step; draw(); };
   const watch = new ResizeObserver(() => draw());
@@ -69,6 +76,9 @@ function mapLine({cell, names, laid}, open, canvases) {
     })));
 }
 
+/** Let the browser do what waits, between two pieces of work that each take a moment. */
+const breath = () => new Promise((resolve) => { setTimeout(resolve, 0); });
+
 /** Tell of the table under the pointer, or of the one that the arrow keys went to. */
 function pointing(canvas) {
   let place = null;
@@ -81,11 +91,12 @@ function pointing(canvas) {
     showTip(x, y, ...lines);
     return lines;
   };
-  canvas.addEventListener('pointermove', (event) => show(tableAt(canvas.map, event.offsetX, event.offsetY), event.clientX, event.clientY));
-  canvas.addEventListener('pointerdown', (event) => show(tableAt(canvas.map, event.offsetX, event.offsetY), event.clientX, event.clientY));
+  canvas.addEventListener('pointermove', (event) => show(canvas.map && tableAt(canvas.map, event.offsetX, event.offsetY), event.clientX, event.clientY));
+  canvas.addEventListener('pointerdown', (event) => show(canvas.map && tableAt(canvas.map, event.offsetX, event.offsetY), event.clientX, event.clientY));
   canvas.addEventListener('pointerleave', hideTip);
   canvas.addEventListener('blur', hideTip);
   canvas.addEventListener('keydown', (event) => {
+    if (!canvas.map) return;
     const {rows, across, size} = canvas.map;
     const step = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across}[event.key];
     if (!step) return;

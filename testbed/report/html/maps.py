@@ -141,7 +141,9 @@ def _runs(slot: Longs, kind: Longs, content: Longs) -> bytes:
     """
     order = np.lexsort((content, kind, slot))
     slot, kind, content = slot[order], kind[order], content[order]
-    same = (np.diff(slot) == 1) & (np.diff(kind) == 0) & (np.diff(content) == 0)
+    # of several tables at one place each is a run, which makes them easy to tell
+    crowded = np.isin(slot, slot[1:][np.diff(slot) == 0])
+    same = (np.diff(slot) == 1) & (np.diff(kind) == 0) & (np.diff(content) == 0) & ~crowded[1:] & ~crowded[:-1]
     begins = np.concatenate(([0], np.flatnonzero(~same) + 1)) if len(slot) else np.zeros(0, dtype=np.int64)
     lengths = np.diff(np.concatenate((begins, [len(slot)])))
     last = slot[begins + lengths - 1]

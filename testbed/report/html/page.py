@@ -20,19 +20,9 @@ __all__ = ["SCRIPTS", "as_json", "charts", "page"]
 
 # In this order they are one script.
 SCRIPTS = (
-    *(
-        "dom.js",
-        "packed.js",
-        "state.js",
-        "theme.js",
-        "verdicts.js",
-        "head.js",
-        "matrix.js",
-        "tooltip.js",
-        "map.js",
-        "maps.js",
-    ),
-    *("charts.js", "curve.js", "bars.js", "panel.js", "costs.js", "suites.js", "history.js", "main.js"),
+    *("dom.js", "packed.js", "state.js", "theme.js", "verdicts.js", "head.js", "matrix.js", "tooltip.js", "places.js"),
+    *("map.js", "maps.js", "charts.js", "curve.js", "bars.js", "panel.js", "costs.js", "suites.js", "history.js"),
+    "main.js",
 )
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 

@@ -26,13 +26,13 @@ async function openCell(panel, name) {
     return;
   }
   const group = DATA.groups.indexOf(cell.group);
-  const head = [panelHead(cell, name), reasonBox(cell)];
-  fill(panel, head, el('p', {class: 'muted'}, '…'));
+  const body = el('div', null, el('p', {class: 'muted'}, '…'));
+  fill(panel, panelHead(cell, name), reasonBox(cell), body);
   const details = await jsonOf(`cells-${group}`);
   if (opened !== name) return;
   const mine = details.cells[name];
   const maps = el('div', null);
-  fill(panel, head,
+  fill(body,
     mine.first ? el('p', {class: 'notice'}, `First try: ${mine.first.verdict}: ${mine.first.reason}`) : null,
     quickFacts(cell, mine),
     urgent(mine),

@@ -44,13 +44,21 @@ def test_kernel_without_budgets_is_measured_and_one_within_them_passes(cells):
     vanilla, ours = cells([record("vanilla-6.12", "fault"), record("ptreclaim-6.12", "fault", 1.003, 0.005)])
     assert (vanilla["cell"], vanilla["verdict"]) == ("vanilla-6.12/minimal/bench/overhead#1", "done")
     assert (ours["verdict"], ours["kernel"]) == ("pass", {"name": "ptreclaim-6.12", **FACTS})
-    assert measured(ours) == {"cost.fault": 1000.0}
+    assert measured(ours) == pytest.approx({"cost.fault": 1000.0}, rel=1e-4)
 
 
 def test_operation_over_its_budget_is_named(cells):
     _, ours = cells([record("vanilla-6.12", "fault"), record("ptreclaim-6.12", "fault", 1.02, 0.005)])
     assert ours["verdict"] == "fail"
     assert ours["reason"] == "over budget: fault +2.00 %, +0.5 % is allowed"
+
+
+@pytest.mark.parametrize(("ratio", "verdict"), [(1.0147, "gap"), (1.021, "fail")])
+def test_budget_that_is_known_to_be_missed_is_a_gap_up_to_what_is_known(cells, ratio, verdict):
+    known = record("ptreclaim-6.12", "mmap-touch-munmap-alone", ratio, 0.005)
+    _, ours = cells([record("vanilla-6.12", "mmap-touch-munmap-alone"), known])
+    assert ours["verdict"] == verdict
+    assert ("known: " in ours["reason"]) == (verdict == "gap")
 
 
 def test_bench_that_could_not_be_measured_is_an_error_on_every_kernel(cells):
