@@ -181,8 +181,8 @@ class Machine:
             self._check_alive()
 
     @property
-    def guest(self) -> "Machine":
-        """This very guest, which can be stopped and looked at from outside."""
+    def guest(self) -> Self:
+        """Itself, which can be stopped and looked at from outside."""
         return self
 
     def registers(self) -> str:
