@@ -16,6 +16,7 @@ from testbed.run.conduct import EXIT_INTERRUPTED, accelerator, conduct, exit_cod
 from testbed.run.plan import Cell, Request, plan
 from testbed.run.resume import reopen
 from testbed.run.signals import interruptible
+from testbed.spec import load_machine
 from testbed.store.folder import RunFolder
 
 __all__ = ["run"]
@@ -26,6 +27,7 @@ Kernels = Annotated[list[str] | None, typer.Option("--kernel", "-k", help="Kerne
 Guest = Annotated[str | None, typer.Option(help="Guest instead of the scenario's own.")]
 AccelName = Annotated[str, typer.Option(help="auto, kvm or tcg.")]
 RequireKvm = Annotated[bool, typer.Option("--require-kvm", help="Exit 2 where KVM runs no guest.")]
+Machine = Annotated[str | None, typer.Option(help="Physical machine (docs/machines.md) in place of guests here.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Guests at once; default by CPUs and memory.")]
 Repeat = Annotated[int, typer.Option(min=1, help="Run each cell so often.")]
 Scale = Annotated[str | None, typer.Option(help="small or full; default: the matrix's.")]
@@ -49,6 +51,7 @@ def run(
     guest: Guest = None,
     accel: AccelName = "auto",
     require_kvm: RequireKvm = False,
+    machine: Machine = None,
     jobs: Jobs = None,
     repeat: Repeat = 1,
     scale: Scale = None,
@@ -73,6 +76,10 @@ def run(
             else:
                 if accel not in ("auto", "kvm", "tcg"):
                     raise SpecError(f"--accel {accel}: unknown; auto, kvm or tcg")
+                if machine is not None and (accel != "auto" or require_kvm or jobs not in (None, 1)):
+                    raise SpecError(
+                        "--machine: one cell at a time, and no accelerator; drop --accel, --require-kvm, --jobs"
+                    )
                 names, kernels, overrides = tuple(targets or ()), tuple(kernel or ()), _settings(setting or [])
                 request = Request(
                     root,
@@ -87,6 +94,7 @@ def run(
                     jobs,
                     census=not no_census,
                     retry=retry,
+                    machine=machine,
                 )
                 cells = plan(request)
                 if dry_run:
@@ -104,8 +112,12 @@ def run(
 
 def _print_lines(request: Request, cells: list[Cell]) -> None:
     with shown() as progress:
-        chosen = accelerator(request.accel, request.require_kvm, progress)
-        lines = list(dry_lines(request.root, cells, chosen, progress))
+        on = (
+            load_machine(request.root, request.machine)
+            if request.machine
+            else accelerator(request.accel, request.require_kvm, progress)
+        )
+        lines = list(dry_lines(request.root, cells, on, progress))
     for line in lines:
         say(line)
 

@@ -3,21 +3,24 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from testbed.build import Progress, cache_root, proof_image
-from testbed.errors import SourceUnavailable
+from testbed.errors import HostError, SourceUnavailable
 from testbed.judge.regression import excused
 from testbed.judge.verdict import EXPECTED
 from testbed.machine.accel import Accel, Proof, choose
 from testbed.run.artefacts import Artefacts, build_artefacts, check_images, check_sources, kernel_facts
+from testbed.run.blame import blamed
 from testbed.run.cell import Job
 from testbed.run.formats import run_junit
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs, run_jobs
+from testbed.run.metal import Metal, Patience, take_machine
 from testbed.run.plan import Cell, Request
 from testbed.run.resume import Reopened
 from testbed.run.skipped import skipped
@@ -80,7 +83,8 @@ def conduct(
     skipped, unless nothing else is left to run.
     """
     # seconds; a host that can't run it learns so before the builds
-    accel = accelerator(request.accel, request.require_kvm, progress)
+    metal = _machine(request)
+    accel = metal.accel if metal else accelerator(request.accel, request.require_kvm, progress)
     RunFolder.prepare(out)
     artefacts = build_artefacts(request.root, cells, progress)
     header = {
@@ -95,7 +99,8 @@ def conduct(
         "cells": [cell.name for cell in cells],
         "digests": {cell.name: cell.digest for cell in cells},
     }
-    return _run(RunFolder.create(out, header), cells, artefacts, accel, request, request.jobs, progress, finished)
+    folder = RunFolder.create(out, header)
+    return _run(folder, cells, artefacts, accel, request, request.jobs, progress, finished, metal)
 
 
 def go_on(
@@ -113,7 +118,8 @@ def go_on(
     if not reopened.left:
         tell(f"{folder.path}: nothing is left to run, all {len(reopened.cells)} cells have a record")
         return _end(folder, interrupted=False)
-    accel = accelerator(request.accel, request.require_kvm, progress)
+    metal = _machine(request)
+    accel = metal.accel if metal else accelerator(request.accel, request.require_kvm, progress)
     unavailable: dict[str, str] = folder.header().get("unavailable", {})
     to_run = [cell for cell in reopened.left if cell.kernel.name not in unavailable]
     check_sources(request.root, folder, to_run, progress)
@@ -122,9 +128,17 @@ def go_on(
         raise SourceUnavailable(reason)  # the run had it: its cells are not to be skipped but run another time
     check_images(folder, artefacts)
     artefacts = replace(artefacts, unavailable=unavailable)
-    for line in reopened.take_up({**host_facts(), "argv": sys.argv, "accel": asdict(accel)}):
+    recorded = {cell.name for cell in reopened.cells} - {cell.name for cell in reopened.left}
+    suspects = blamed(folder, recorded, metal.spec.name) if metal else {}
+    for line in reopened.take_up({**host_facts(), "argv": sys.argv, "accel": asdict(accel)}, suspects):
         tell(line)
-    return _run(folder, reopened.left, artefacts, accel, request, jobs or request.jobs, progress, finished)
+    at_once = jobs or request.jobs
+    return _run(folder, reopened.left, artefacts, accel, request, at_once, progress, finished, metal, suspects)
+
+
+def _machine(request: Request) -> Metal | None:
+    """Hold the physical machine that cells are to run on, if they are."""
+    return take_machine(request.root, request.machine) if request.machine else None
 
 
 def _run(
@@ -136,9 +150,11 @@ def _run(
     at_once: int | None,
     progress: Progress,
     finished: Callable[[dict[str, Any]], None],
+    metal: Metal | None = None,
+    suspects: Mapping[str, str] | None = None,
 ) -> Conducted:
     kernels, guests = artefacts.kernels, artefacts.guests
-    not_run = skipped(cells, artefacts, accel, folder.id)
+    not_run = skipped(cells, artefacts, accel, folder.id, metal.spec if metal else None, suspects)
     left_out = {result.cell for result in not_run}
     jobs = [
         Job(
@@ -149,16 +165,22 @@ def _run(
             run=folder.id,
             folder=folder.cell(cell.name),
             census=request.census,
+            metal=metal,
             retry=request.retry,
         )
         for cell in cells
         if cell.name not in left_out
     ]
-    done = 0
+    done, patience = 0, Patience()
 
     def begin(job: Job) -> None:
         folder.attempt(job.cell.name)
         progress("cells", f"{done}/{len(jobs)} done, now {job.cell.name}")
+
+    def keep(result: CellResult) -> None:
+        folder.append(result.record())
+        if metal:
+            patience.note(result)
 
     def tell(result: CellResult) -> None:
         nonlocal done
@@ -171,11 +193,17 @@ def _run(
         for result in not_run:
             folder.append(result.record())
             finished(result.record())
-        run_jobs(jobs, at_once or default_jobs(jobs), begin, lambda result: folder.append(result.record()), tell)
+        run_jobs(jobs, 1 if metal else at_once or default_jobs(jobs), begin, keep, tell)
     except KeyboardInterrupt:
         interrupted = True
+        folder.call_off()
+    except HostError as error:
+        broken = str(error)
+        folder.call_off()
     except OSError as error:
         broken = f"{error.filename or folder.path}: {error.strerror}"
+        with suppress(OSError):
+            folder.call_off()
     return _end(folder, interrupted, broken)
 
 
