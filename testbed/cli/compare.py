@@ -29,6 +29,10 @@ def compare(
     if first["run"] == second["run"]:
         raise SpecError(f"{run_b}: this is run {first['run']} as well; name two runs")
     cells = compare_runs((first, was), (second, now))
+    if all(cell.verdict is None for cell in cells):
+        raise SpecError(
+            f"{run_b}: has no scenario, kernel and guest in common with {run_a}; name runs of the same cells"
+        )
     if json_:
         for cell in cells:
             emit(compare_json(cell))

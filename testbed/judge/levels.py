@@ -28,37 +28,40 @@ class Slack:
 
 @dataclass
 class Level:
-    """Where a number stands since night ``since``; ``nights`` of them so far, the latest is ``last``."""
+    """Where a number stands since night ``since``; ``nights`` of them so far, the latest is ``last``.
+
+    ``band`` is what is usual, from least to most; ``allowed`` is that with its slack.
+    """
 
     since: int
     slack: Slack
     last: int = 0
     nights: int = 0
     told: list[float] = field(default_factory=list)
+    band: tuple[float, float] = (0.0, 0.0)
+    allowed: tuple[float, float] = (0.0, 0.0)
 
     def add(self, night: int, value: float) -> "Level":
         """Count a night that lies within."""
         self.last, self.nights = night, self.nights + 1
         if len(self.told) < SETTLED:
-            self.told.append(value)
+            self._learn([value])
         return self
 
-    @property
-    def band(self) -> tuple[float, float]:
-        """What is usual, from least to most."""
-        return min(self.told), max(self.told)
-
-    @property
-    def allowed(self) -> tuple[float, float]:
-        """The band with its slack."""
-        low, high = self.band
-        slack = max(self.slack.absolute, self.slack.relative * abs(high))
-        return low - slack, high + slack
+    def take_in(self, other: "Level") -> None:
+        """Make the nights of another level part of what is usual here."""
+        self.nights += other.nights
+        self._learn(other.told)
 
     def holds(self, value: float) -> bool:
         """Tell whether a value is as usual."""
-        low, high = self.allowed
-        return low <= value <= high
+        return self.allowed[0] <= value <= self.allowed[1]
+
+    def _learn(self, values: Sequence[float]) -> None:
+        self.told.extend(values)
+        low, high = min(self.told), max(self.told)
+        slack = max(self.slack.absolute, self.slack.relative * abs(high))
+        self.band, self.allowed = (low, high), (low - slack, high + slack)
 
 
 @dataclass
@@ -80,6 +83,9 @@ def walk(values: Sequence[float], kernels: Sequence[str], guests: Sequence[str],
     """Go through the nights, of which there is at least one; ``kernels`` and ``guests`` are the keys of what ran."""
     now = Walk([Level(0, slack).add(0, values[0])])
     for night, value in enumerate(values[1:], 1):
+        if now.better is None and len(now.levels) == 1 and now.levels[0].holds(value):
+            now.levels[0].add(night, value)  # as nearly always
+            continue
         same_kernel = kernels[night] == kernels[night - 1]
         if not _usual(now, value) and same_kernel and guests[night] != guests[night - 1]:
             # what the guest brings is new and the kernel is not: another workload, say
@@ -127,8 +133,8 @@ def _rise_or_return(now: Walk, night: int, value: float, slack: Slack, kernels: 
         began = left[0].since
         if kernels[began] == kernels[began - 1]:
             # it went up and down with one and the same kernel: this is what that number does
-            here.told += [seen for level in left for seen in level.told]
-            here.nights += sum(level.nights for level in left)
+            for level in left:
+                here.take_in(level)
             now.changes = [change for change in now.changes if change < began]
         else:
             now.changes.append(night)

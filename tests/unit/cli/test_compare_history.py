@@ -71,6 +71,13 @@ def test_run_is_not_compared_with_itself(out: Path) -> None:
         tb("compare", "20261121T010000Z", str(out / "20261121T010000Z"), "--out", str(out))
 
 
+def test_runs_that_have_no_cell_in_common_are_not_called_alike(out: Path) -> None:
+    run = "20261124T010000Z"
+    write(out, run, record(run, scenario="benign/hole-punch"))
+    with pytest.raises(SpecError, match="no scenario, kernel and guest in common"):
+        tb("compare", "20261121T010000Z", run, "--out", str(out))
+
+
 def test_history_shows_runs_and_what_is_open(out: Path) -> None:
     code, text = tb("history", "--db", f"sqlite:///{out}/history.sqlite")
     lines = text.splitlines()

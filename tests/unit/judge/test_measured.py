@@ -41,6 +41,12 @@ def test_cost_of_an_operation_is_in_instructions() -> None:
     assert measured(bench) == {"cost.fault": 6259.5}
 
 
+def test_cost_in_history_is_that_of_the_lower_boot() -> None:
+    """Of boots at 990 and 1010 the bench tells the mean, and how far they lie apart as a share of it."""
+    costs = {"exit-big": {"instructions": 1000.0, "repeat_error": 0.02}}
+    assert measured({**RECORD, "phases": {}, "start_s": None, "costs": costs}) == {"cost.exit-big": 990.0}
+
+
 def test_cell_that_did_not_run_has_only_a_verdict() -> None:
     skipped = {**RECORD, "phases": {}, "start_s": None, "verdict": "skip"}
     (series,) = series_of([(header("20261124T141421Z"), [skipped])])
