@@ -3,7 +3,7 @@
 
 import typer
 
-from testbed.cli import bench, census, doctor, guest, kernel, run, scenario, shell, survey, test
+from testbed.cli import bench, census, doctor, guest, kernel, run, scenario, shell, survey, test, worker
 
 __all__ = ["app"]
 
@@ -22,6 +22,7 @@ app.command(name="shell")(shell.shell)
 app.command(name="census")(census.census)
 app.command(name="survey")(survey.survey)
 app.command(name="test")(test.test)
+app.command(name="worker")(worker.worker)
 app.add_typer(bench.app, name="bench", help="Measure the project's own speed.")
 app.add_typer(kernel.app, name="kernel", help="List, build, verify, check out and export kernels.")
 app.add_typer(guest.app, name="guest", help="List and build guest images.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.build import Progress, cache_root, proof_image
-from testbed.errors import SourceUnavailable
+from testbed.errors import HostError, SourceUnavailable
 from testbed.judge.regression import excused
 from testbed.judge.verdict import EXPECTED
 from testbed.machine.accel import Accel, Proof, choose
@@ -16,6 +16,7 @@ from testbed.report.evidence import evidence
 from testbed.report.junit import junit_xml
 from testbed.run.artefacts import Artefacts, build_artefacts, check_images, check_sources, kernel_facts
 from testbed.run.cell import Job
+from testbed.run.executor import Executor
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs, run_jobs
 from testbed.run.plan import Cell, Request
@@ -72,14 +73,17 @@ def conduct(
     out: Path,
     progress: Progress,
     finished: Callable[[dict[str, Any]], None],
+    executor: Executor | None = None,
 ) -> Conducted:
     """Run the cells of a plan; ``finished`` gets each record after it is on disk.
+
+    They run on this host, or where ``executor`` runs them.
 
     Raises HostError and BuildError before any guest is started. Cells of a kernel whose source can't be had are
     skipped, unless nothing else is left to run.
     """
     # seconds; a host that can't run it learns so before the builds
-    accel = accelerator(request.accel, request.require_kvm, progress)
+    accel = _accelerator(request, cells, executor, progress)
     RunFolder.prepare(out)
     artefacts = build_artefacts(request.root, cells, progress)
     header = {
@@ -93,7 +97,8 @@ def conduct(
         "cells": [cell.name for cell in cells],
         "digests": {cell.name: cell.digest for cell in cells},
     }
-    return _run(RunFolder.create(out, header), cells, artefacts, accel, request, request.jobs, progress, finished)
+    folder = RunFolder.create(out, header)
+    return _run(folder, cells, artefacts, accel, request, request.jobs, progress, finished, executor)
 
 
 def go_on(
@@ -102,6 +107,7 @@ def go_on(
     progress: Progress,
     finished: Callable[[dict[str, Any]], None],
     tell: Callable[[str], None],
+    executor: Executor | None = None,
 ) -> Conducted:
     """Run the cells of an earlier run that have no record; ``tell`` gets the lines that a person should see.
 
@@ -111,7 +117,7 @@ def go_on(
     if not reopened.left:
         tell(f"{folder.path}: nothing is left to run, all {len(reopened.cells)} cells have a record")
         return _end(folder, interrupted=False)
-    accel = accelerator(request.accel, request.require_kvm, progress)
+    accel = _accelerator(request, reopened.left, executor, progress)
     unavailable: dict[str, str] = folder.header().get("unavailable", {})
     to_run = [cell for cell in reopened.left if cell.kernel.name not in unavailable]
     check_sources(request.root, folder, to_run, progress)
@@ -122,7 +128,13 @@ def go_on(
     artefacts = replace(artefacts, unavailable=unavailable)
     for line in reopened.take_up({**host_facts(), "argv": sys.argv, "accel": asdict(accel)}):
         tell(line)
-    return _run(folder, reopened.left, artefacts, accel, request, jobs or request.jobs, progress, finished)
+    return _run(folder, reopened.left, artefacts, accel, request, jobs or request.jobs, progress, finished, executor)
+
+
+def _accelerator(request: Request, cells: Sequence[Cell], executor: Executor | None, progress: Progress) -> Accel:
+    if executor is None:
+        return accelerator(request.accel, request.require_kvm, progress)
+    return executor.accelerator(request, cells)
 
 
 def _run(
@@ -134,6 +146,7 @@ def _run(
     at_once: int | None,
     progress: Progress,
     finished: Callable[[dict[str, Any]], None],
+    executor: Executor | None,
 ) -> Conducted:
     kernels, guests = artefacts.kernels, artefacts.guests
     not_run = skipped(cells, artefacts, accel, folder.id)
@@ -169,9 +182,14 @@ def _run(
         for result in not_run:
             folder.append(result.record())
             finished(result.record())
-        run_jobs(jobs, at_once or default_jobs(jobs), begin, lambda result: folder.append(result.record()), tell)
+        if executor is None:
+            run_jobs(jobs, at_once or default_jobs(jobs), begin, lambda result: folder.append(result.record()), tell)
+        else:
+            executor.run(jobs, at_once, begin, lambda result: folder.append(result.record()), tell)
     except KeyboardInterrupt:
         interrupted = True
+    except HostError as error:
+        broken = str(error)
     except OSError as error:
         broken = f"{error.filename or folder.path}: {error.strerror}"
     return _end(folder, interrupted, broken)

@@ -5,7 +5,7 @@ Their kernel's source can't be had, their suite says that the test is not for gu
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from testbed.machine.accel import Accel
 from testbed.run.artefacts import Artefacts
@@ -14,32 +14,36 @@ from testbed.run.host import host_facts
 from testbed.run.plan import Cell
 from testbed.store.record import CellResult
 
-__all__ = ["skipped"]
+__all__ = ["skipped", "unrun"]
 
 
 def skipped(cells: Sequence[Cell], artefacts: Artefacts, accel: Accel, run: str) -> list[CellResult]:
     """Give the result of each cell that is not to be run: ``skip`` or ``error``, and the reason."""
     return [
-        CellResult(
-            run=run,
-            cell=cell.name,
-            kernel={"name": cell.kernel.name},
-            guest=guest_record(cell),
-            scenario=scenario_record(cell),
-            accel=asdict(accel),
-            verdict=verdict,
-            reason=reason,
-            wall_s=0.0,
-            start_s=None,
-            exit=None,
-            phases={},
-            values={},
-            crash=None,
-            host=host_facts()["host"],
-        )
+        replace(unrun(cell, run, accel, verdict, reason), host=host_facts()["host"])
         for cell in cells
         for verdict, reason in _why_not(cell, artefacts)
     ]
+
+
+def unrun(cell: Cell, run: str, accel: Accel, verdict: str, reason: str) -> CellResult:
+    """Give the result of a cell of which nothing was measured; no host stands for it."""
+    return CellResult(
+        run=run,
+        cell=cell.name,
+        kernel={"name": cell.kernel.name},
+        guest=guest_record(cell),
+        scenario=scenario_record(cell),
+        accel=asdict(accel),
+        verdict=verdict,
+        reason=reason,
+        wall_s=0.0,
+        start_s=None,
+        exit=None,
+        phases={},
+        values={},
+        crash=None,
+    )
 
 
 def _why_not(cell: Cell, artefacts: Artefacts) -> list[tuple[str, str]]:
