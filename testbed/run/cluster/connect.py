@@ -78,7 +78,7 @@ def _local_cluster(count: int, progress: Progress) -> Iterator[str]:
     with (
         socket_folder() as logs,
         LocalCluster(
-            n_workers=0, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address=None
+            n_workers=0, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address="127.0.0.1:0"
         ) as cluster,
     ):
         progress(STEP, f"start {count} workers")

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What passes between orchestrator and workers: artefacts by content, cells to run, results with their files."""
 
+import gzip
 import hashlib
 import io
 import tarfile
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import testbed
 from testbed.build import GuestImage, KernelImage
@@ -107,35 +108,34 @@ def source_digest() -> str:
 def pack(folder: Path) -> bytes:
     """Give all files below a folder as a compressed tar."""
     sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w:gz", compresslevel=1) as tar:
+    with tarfile.open(fileobj=sink, mode="w") as tar:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
                 tar.add(path, str(path.relative_to(folder)), recursive=False)
-    return sink.getvalue()
+    return gzip.compress(sink.getvalue(), 1)
 
 
 def unpack(packed: bytes, folder: Path) -> None:
     """Write the files into ``folder``, none outside; MeasureError where that is no such tar."""
+    for name, content in _files_of(packed):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _files_of(packed: bytes) -> Iterator[tuple[str, bytes]]:
     try:
-        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as tar:
+        # as a whole, so that its checksum is seen before the first file is written
+        whole = gzip.decompress(packed)
+        with tarfile.open(fileobj=io.BytesIO(whole), mode="r:") as tar:
             for member in tar:
                 name = PurePosixPath(member.name)
                 source = tar.extractfile(member) if member.isfile() else None
                 if source is None or name.is_absolute() or ".." in name.parts:
                     raise MeasureError(f"a worker sent {member.name!r}, which is no file of a cell")
-                path = folder / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(source.read())
-    except (tarfile.TarError, EOFError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, tarfile.TarError):
-            raise  # this disk's fault, not the sender's
+                yield member.name, source.read()
+    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise MeasureError(f"the files that a worker sent can't be read: {error}") from error
-
-
-def announced(identity: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Give what a worker told of itself; None where it is none of ours."""
-    told = identity.get(EXTRA)
-    return told if isinstance(told, Mapping) else None
 
 
 def _files(folder: Path, names: Sequence[str]) -> tuple[File, ...]:
