@@ -167,9 +167,12 @@ def _run(
     ]
     done = 0
 
-    def begin(job: Job) -> None:
-        folder.attempt(job.cell.name)
-        progress("cells", f"{done}/{len(jobs)} done, now {job.cell.name}")
+    def begin(*begun: Job) -> None:
+        folder.attempt_all([job.cell.name for job in begun])
+        progress("cells", f"{done}/{len(jobs)} done, now {begun[-1].cell.name}")
+
+    def keep(*results: CellResult) -> None:
+        folder.append(*(result.record() for result in results))
 
     def tell(result: CellResult) -> None:
         nonlocal done
@@ -183,9 +186,9 @@ def _run(
             folder.append(result.record())
             finished(result.record())
         if executor is None:
-            run_jobs(jobs, at_once or default_jobs(jobs), begin, lambda result: folder.append(result.record()), tell)
+            run_jobs(jobs, at_once or default_jobs(jobs), begin, keep, tell)
         else:
-            executor.run(jobs, at_once, begin, lambda result: folder.append(result.record()), tell)
+            executor.run(jobs, at_once, begin, keep, tell)
     except KeyboardInterrupt:
         interrupted = True
     except HostError as error:

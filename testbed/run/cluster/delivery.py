@@ -45,15 +45,17 @@ class Deliveries:
         later: Callable[[Callable[[], None]], None],
         stored: Callable[[str, str], None],
         refused: Callable[[str, str], None],
+        failed: Callable[[], None],
     ) -> None:
         """``artefacts`` are known by digest, with the folder that they lie in here.
 
         ``watch`` calls back with what a future gave or raised, ``later`` runs a call in the calling thread;
         ``stored`` (store, digest) is told of each arrival, ``refused`` (address, reason) of a worker that can't
-        take one.
+        take one, ``failed`` that something did not arrive and is to be asked for again.
         """
         self._client, self._artefacts = client, artefacts
         self._watch, self._later, self._stored, self._refused = watch, later, stored, refused
+        self._told_failure = failed
         self._under_way: dict[tuple[str, str], Seat] = {}
         self._failures: dict[tuple[str, str], int] = {}
         self._sent = {digest: _Sent() for digest in artefacts}
@@ -109,7 +111,7 @@ class Deliveries:
                 self._client.scatter(piece, workers=[seat.address], hash=False, direct=False)
                 for piece in chunks_of(artefact, folder)
             ]
-        except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        except Exception as error:  # noqa: BLE001  # else nobody would learn that nothing comes
             failure = error  # the name of the clause goes with it
             self._later(lambda: self._scattered(digest, None, failure))
         else:
@@ -151,6 +153,8 @@ class Deliveries:
         self._failures[key] = self._failures.get(key, 0) + 1
         if self._failures[key] >= TRIES or isinstance(error, (TestbedError, OSError)):
             self._refused(seat.address, str(error) or repr(error))
+        else:
+            self._told_failure()
 
     def _end(self, store: str, digest: str) -> None:
         del self._under_way[store, digest]

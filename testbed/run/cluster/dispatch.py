@@ -27,7 +27,9 @@ from testbed.run.cluster.ledger import DEATHS, Ledger, Seat
 from testbed.run.cluster.presence import Presence
 from testbed.run.cluster.remote import run_order
 from testbed.run.cluster.wire import Artefact, Order, Outcome
+from testbed.run.executor import Begin, Keep
 from testbed.run.skipped import unrun
+from testbed.store.durable import sync_folder
 from testbed.store.record import CellResult
 
 __all__ = ["Dispatch"]
@@ -71,8 +73,8 @@ class Dispatch:
         ledger: Ledger,
         orders: Mapping[str, Order],
         artefacts: Mapping[str, tuple[Artefact, Path]],
-        begin: Callable[[Job], None],
-        keep: Callable[[CellResult], None],
+        begin: Begin,
+        keep: Keep,
         progress: Progress,
         task: Callable[[Order, str], Outcome] = run_order,
     ) -> None:
@@ -83,10 +85,14 @@ class Dispatch:
         self._begin, self._keep = begin, keep
         self._todo: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch")
-        self._deliveries = Deliveries(client, artefacts, self._watch, self._todo.put, self._stored, self._put_out)
+        self._deliveries = Deliveries(
+            client, artefacts, self._watch, self._todo.put, self._stored, self._put_out, self._again
+        )
         self._presence = Presence(client, ledger, progress)
         self._session = secrets.token_hex(4)
         self._tries: dict[str, _Try] = {}
+        self._given: dict[str, Seat] = {}
+        self._landed: list[CellResult] = []
         self._number = 0
         self._changed = True
 
@@ -101,7 +107,9 @@ class Dispatch:
                 if self._changed:
                     self._changed = False
                     self._fill(self._ledger.seats)
+                self._write_down()
                 self._do_what_came()
+                self._write_down()
         finally:
             # a worker which learns that nobody waits for a task any more ends its guest
             self._client.cancel([each.future for each in self._tries.values()], force=True)
@@ -117,6 +125,20 @@ class Dispatch:
         except Empty:
             return
 
+    def _write_down(self) -> None:
+        """Bring to the disk what has landed, and what is given out before it goes: once for all of a round."""
+        if self._landed:
+            landed, self._landed = self._landed, []
+            sync_folder(self._orders[landed[0].cell].job.folder.parent)
+            self._keep(*landed)
+            for result in landed:
+                self.results.put(result)
+        if self._given:
+            given, self._given = self._given, {}
+            self._begin(*(self._orders[name].job for name in given))
+            for name, seat in given.items():
+                self._send(name, seat)
+
     # --- who is there ---
 
     def _look(self) -> None:
@@ -129,6 +151,7 @@ class Dispatch:
     def _gone(self, address: str, died: bool) -> None:
         """Let the cells of a worker be run elsewhere."""
         self._deliveries.gone(address)
+        self._given = {name: seat for name, seat in self._given.items() if seat.address != address}
         lost = [name for name, each in self._tries.items() if each.address == address]
         self._client.cancel([self._tries.pop(name).future for name in lost], force=True)
         for name in self._ledger.leave(address, died):
@@ -154,18 +177,23 @@ class Dispatch:
         name = self._ledger.take(seat.address)
         if name is None:
             return False
+        self._given[name] = seat
+        return True
+
+    def _send(self, name: str, seat: Seat) -> None:
         order, need = self._orders[name], self._ledger.asks(name)
-        self._begin(order.job)
         self._number += 1
         number, key = self._number, f"testbed-{self._session}-{self._number}-{name}"
         resources = {"cores": need.cores, "memory": need.memory_mib, **({"kvm": 1} if need.kvm else {})}
         future = self._client.submit(self._task, order, key, key=key, workers=[seat.address], resources=resources)
         self._tries[name] = _Try(number, key, seat.address, future)
         self._watch(future, lambda answer: self._came(name, number, answer), lambda it: _bring(order.job, it, number))
-        return True
 
     def _stored(self, store: str, digest: str) -> None:
         self._ledger.stored(store, digest)
+        self._changed = True
+
+    def _again(self) -> None:
         self._changed = True
 
     # --- what comes back ---
@@ -209,7 +237,7 @@ class Dispatch:
             case _Brought(result, folder):
                 self._ledger.finished(name)
                 land(folder, self._orders[name].job.folder)
-                self._done(result)
+                self._landed.append(result)
             case MeasureError() | CancelledError() | TimeoutError() | CommClosedError():
                 if self._ledger.failed(name):
                     self._end_as_error(name, f"{DEATHS} results of it were lost, the last by {answer!r}")
@@ -227,11 +255,7 @@ class Dispatch:
     def _end_as_error(self, name: str, reason: str) -> None:
         if self._ledger.finished(name):
             job = self._orders[name].job
-            self._done(unrun(job.cell, job.run, job.accel, "error", reason))
-
-    def _done(self, result: CellResult) -> None:
-        self._keep(result)
-        self.results.put(result)
+            self._landed.append(unrun(job.cell, job.run, job.accel, "error", reason))
 
 
 def _bring(job: Job, outcome: Outcome, number: int) -> Outcome | _Brought | _Broken:

@@ -15,6 +15,7 @@ from testbed.machine.accel import Accel
 from testbed.run.cell import Job
 from testbed.run.cluster.connect import check_extra, check_url, connected
 from testbed.run.cluster.ledger import Ledger, Need
+from testbed.run.executor import Begin, Keep
 from testbed.run.local import GUEST_OVERHEAD
 from testbed.run.plan import Cell, Request
 from testbed.store.record import CellResult
@@ -76,8 +77,8 @@ class Cluster:
         self,
         jobs: Sequence[Job],
         at_once: int | None,
-        begin: Callable[[Job], None],
-        keep: Callable[[CellResult], None],
+        begin: Begin,
+        keep: Keep,
         finished: Callable[[CellResult], None],
     ) -> None:
         """Run all jobs, as :func:`testbed.run.local.run_jobs` does; ``at_once`` None is as many as the workers take.

@@ -8,7 +8,6 @@ from testbed.machine.accel import Accel
 from testbed.run.cell import Job, launch_for
 from testbed.run.cluster.wire import unpack
 from testbed.run.handlines import hand_lines
-from testbed.store.durable import sync_folder
 from testbed.store.record import CellResult
 
 __all__ = ["bring", "land"]
@@ -33,7 +32,9 @@ def bring(job: Job, result: CellResult, files: bytes, number: int) -> Path:
 
 
 def land(coming: Path, folder: Path) -> None:
-    """Put what was brought in the place of the cell's folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-    coming.rename(folder)
-    sync_folder(folder.parent)
+    """Put what was brought in the place of the cell's folder; the caller syncs the folder above for many at once."""
+    try:
+        coming.rename(folder)  # which takes the place of an empty folder at once
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        coming.rename(folder)

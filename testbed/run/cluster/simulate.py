@@ -122,8 +122,8 @@ def _measure(
         Ledger(needs),
         made,
         artefacts,
-        lambda job: _ignore(run.attempt(job.cell.name)),
-        lambda result: run.append(result.record()),
+        lambda *begun: run.attempt_all([job.cell.name for job in begun]),
+        lambda *results: run.append(*(result.record() for result in results)),
         silent,
         partial(fake_cell, kib=result_kib),
     )
@@ -251,7 +251,3 @@ def _cpu_s(pid: int | None) -> float:
 
 def _mib(pid: int | None) -> int:
     return int(psutil.Process(pid).memory_info().rss) >> 20
-
-
-def _ignore(_: Path) -> None:
-    return None

@@ -78,6 +78,7 @@ class Hosts:
 
     tmp: Path
     client: Client
+    scheduler: LocalCluster
     address: str
     stack: ExitStack
     log: Path
@@ -124,7 +125,7 @@ def hosts(tmp: Path, stack: ExitStack) -> Hosts:
     client = stack.enter_context(Client(scheduler.scheduler_address, set_as_default=False))
     log = tmp / "ran.log"
     log.touch()
-    return Hosts(tmp, client, scheduler.scheduler_address, stack, log)
+    return Hosts(tmp, client, scheduler, scheduler.scheduler_address, stack, log)
 
 
 class Run:
@@ -159,8 +160,8 @@ class Run:
             Ledger(needs, at_once),
             made,
             artefacts,
-            lambda job: self.folder.attempt(job.cell.name),
-            lambda result: self.folder.append(result.record()),
+            lambda *jobs: self.folder.attempt_all([job.cell.name for job in jobs]),
+            lambda *results: self.folder.append(*(result.record() for result in results)),
             quiet,
             fake_cell,
         )

@@ -14,6 +14,7 @@ from fakes import CELLS_AT_ONCE, Run, hosts, quiet
 
 from testbed.errors import HostError, SpecError
 from testbed.run.cluster import connect, executor, presence
+from testbed.run.cluster.delivery import Deliveries
 from testbed.run.cluster.executor import Cluster, cluster
 
 pytestmark = pytest.mark.timeout(120)
@@ -224,6 +225,50 @@ def test_run_whose_last_worker_is_gone_does_not_wait_for_ever(place, tmp_path, m
     os.kill(worker.pid, signal.SIGKILL)
     thread.join(30)
     assert failure == [f"nobody is left to run {run.cells[0].name}: no worker is there"]
+
+
+def test_scheduler_that_goes_ends_the_run_and_what_was_finished_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("TESTBED_CACHE", str(tmp_path / "ours"))
+    monkeypatch.setattr(presence, "NOBODY_S", 1.0)
+    run = Run(tmp_path, repeat=20)
+    with ExitStack() as stack:
+        place = hosts(tmp_path, stack)
+        worker = place.start()
+
+        def close(result) -> None:
+            run.told.append(result)
+            if len(run.told) == 3:
+                place.scheduler.close()
+
+        with pytest.raises(HostError, match="nobody is left to run .*: no worker is there"):
+            run.on(place.client, finished=close)
+        worker.join(30)
+        assert not worker.is_alive()
+    assert 3 <= len(run.verdicts()) < 40
+
+
+def test_kernel_is_sent_anew_when_the_host_that_got_it_first_dies(place, tmp_path, monkeypatch):
+    run = Run(tmp_path, repeat=5)
+    workers = {worker.pid: worker for worker in (place.start("a"), place.start("b"))}
+    scatter, killed = Deliveries._scatter, []
+
+    def scatter_and_kill(self, seat, digest) -> None:
+        put = self._later
+
+        def later(call) -> None:
+            if not killed:
+                killed.append(place.client.run(os.getpid, workers=[seat.address])[seat.address])
+                os.kill(killed[0], signal.SIGKILL)
+                workers[killed[0]].join()
+            put(call)
+
+        self._later = later
+        scatter(self, seat, digest)
+
+    monkeypatch.setattr(Deliveries, "_scatter", scatter_and_kill)
+    run.on(place.client)
+    assert len(killed) == 1
+    assert Counter(run.verdicts().values()) == {"pass": 10}
 
 
 def wait_until(condition, seconds: float = 20) -> None:
