@@ -57,7 +57,7 @@ def census(
 def cluster(
     cells: Annotated[int, typer.Option(min=1, help="So many cells, which boot nothing.")] = 10_000,
     workers: Annotated[int, typer.Option(min=1, help="So many workers, of four guests at once each.")] = 100,
-    result_kib: Annotated[int, typer.Option(min=0, help="KiB of files that a cell gives back.")] = 32,
+    result_kib: Annotated[int, typer.Option(min=0, help="KiB of files that a cell gives back.")] = 8,
     json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Run cells that boot nothing on a cluster of simulated workers: what scheduler and orchestrator can carry."""

@@ -35,11 +35,11 @@ def worker(
     check_extra()
     from testbed.run.cluster.worker import Offer, serve
 
+    all_cores, all_mib = usable()
+    memory_mib = _mib(memory) if memory else all_mib
     with shown() as progress:
         accel = accelerator("auto", False, progress)
-    all_cores, all_mib = usable()
-    offer = Offer(cores or all_cores, _mib(memory) if memory else all_mib, accel)
-    serve(url, offer, name, death_timeout, say)
+    serve(url, Offer(cores or all_cores, memory_mib, accel), name, death_timeout, say)
 
 
 def _mib(text: str) -> int:

@@ -22,6 +22,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import dask
 import psutil
 from distributed import Client, Scheduler, Worker
 
@@ -222,6 +223,7 @@ def _be_workers(address: str, count: int) -> None:
             ]
             await asyncio.gather(*(worker.finished() for worker in workers))
 
+    dask.config.set({"distributed.worker.profile.enabled": False})  # as a real worker does
     with tempfile.TemporaryDirectory(prefix="testbed-load-") as scratch:
         _alone(partial(serve, scratch))
 

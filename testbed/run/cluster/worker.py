@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import dask
 from distributed import Worker, WorkerPlugin
 
 from testbed.errors import HostError
@@ -49,6 +50,8 @@ class Offer:
 def serve(url: str, offer: Offer, name: str | None, wait_s: float, tell: Callable[[str], None]) -> None:
     """Work for a scheduler until it goes or a signal comes; HostError if it can't be reached in ``wait_s`` seconds."""
     logging.getLogger("distributed").setLevel(logging.ERROR)
+    # else all threads are looked at a hundred times a second, beside guests whose time is taken
+    dask.config.set({"distributed.worker.profile.enabled": False})
     with tempfile.TemporaryDirectory(prefix="testbed-worker-") as scratch:
         asyncio.run(_serve(url, offer, name, wait_s, scratch, tell))
 

@@ -240,7 +240,7 @@ def test_scheduler_that_goes_ends_the_run_and_what_was_finished_is_kept(tmp_path
             if len(run.told) == 3:
                 place.scheduler.close()
 
-        with pytest.raises(HostError, match="nobody is left to run .*: no worker is there"):
+        with pytest.raises(HostError, match=r"nobody is left to run .*: no worker is there"):
             run.on(place.client, finished=close)
         worker.join(30)
         assert not worker.is_alive()
