@@ -25,7 +25,7 @@ from testbed.run.cluster.delivery import Deliveries
 from testbed.run.cluster.landing import bring, land
 from testbed.run.cluster.ledger import DEATHS, Ledger, Seat
 from testbed.run.cluster.presence import Presence
-from testbed.run.cluster.remote import packed, perform, run_order
+from testbed.run.cluster.remote import run_order
 from testbed.run.cluster.wire import Artefact, Order, Outcome
 from testbed.run.executor import Begin, Keep
 from testbed.run.skipped import unrun
@@ -185,8 +185,7 @@ class Dispatch:
         self._number += 1
         number, key = self._number, f"testbed-{self._session}-{self._number}-{name}"
         resources = {"cores": need.cores, "memory": need.memory_mib, **({"kvm": 1} if need.kvm else {})}
-        order_bytes = packed(self._task, order)
-        future = self._client.submit(perform, order_bytes, key, key=key, workers=[seat.address], resources=resources)
+        future = self._client.submit(self._task, order, key, key=key, workers=[seat.address], resources=resources)
         self._tries[name] = _Try(number, key, seat.address, future)
         self._watch(future, lambda answer: self._came(name, number, answer), lambda it: _bring(order.job, it, number))
 

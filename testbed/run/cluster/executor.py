@@ -57,7 +57,6 @@ class Cluster:
         from testbed.run.cluster.roster import strangers
 
         self._request = request
-        self._check_scheduler()
         members = self._first_members()
         others = strangers(members, own_source())
         if others:
@@ -112,18 +111,6 @@ class Cluster:
             self._progress("cluster", "no worker is there yet")
             time.sleep(TICK_S)
         return members
-
-    def _check_scheduler(self) -> None:
-        """HostError where the scheduler can't read our tasks: it unpacks them far enough to see whose they are."""
-        from testbed.run.cluster.remote import own_source
-
-        try:
-            self._client.run_on_scheduler(own_source)
-        except Exception as error:
-            raise HostError(
-                f"--cluster {self._url}: the scheduler's Python has no testbed ({error}); start it in a checkout: "
-                ".venv/bin/dask scheduler"
-            ) from error
 
     def _need(self, cell: Cell, artefacts: frozenset[str]) -> Need:
         request = self._request

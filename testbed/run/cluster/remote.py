@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What runs at a worker: look for an artefact, take one in, run a cell. Each is the function of a Dask task."""
 
-import pickle
 import threading
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -17,17 +15,7 @@ from testbed.run.cluster.wire import Artefact, Order, Outcome, pack, source_dige
 from testbed.run.conduct import accelerator
 from testbed.run.retry import run_job
 
-__all__ = [
-    "end_all",
-    "end_one",
-    "has_artefact",
-    "own_source",
-    "packed",
-    "perform",
-    "run_order",
-    "take_artefact",
-    "under_way",
-]
+__all__ = ["end_all", "end_one", "has_artefact", "own_source", "run_order", "take_artefact", "under_way"]
 
 _cancelled: dict[str, threading.Event] = {}
 
@@ -47,21 +35,6 @@ def take_artefact(artefact: Artefact, chunks: Sequence[bytes]) -> bool:
     """Take an artefact into the worker's cache."""
     install(artefact, chunks)
     return True
-
-
-def perform(packed: bytes, key: str) -> Outcome:
-    """Do with an order what came with it.
-
-    Packed, because the scheduler unpacks what tasks are made of, and keeps it for its log: that is its bottleneck.
-    """
-    task, order = pickle.loads(zlib.decompress(packed))
-    outcome: Outcome = task(order, key)
-    return outcome
-
-
-def packed(task: Callable[[Order, str], Outcome], order: Order) -> bytes:
-    """Give what :func:`perform` takes."""
-    return zlib.compress(pickle.dumps((task, order)), 1)
 
 
 def run_order(order: Order, key: str) -> Outcome:

@@ -307,16 +307,6 @@ def test_cluster_without_a_worker_says_how_to_start_one(place, tmp_path, monkeyp
         Cluster("tcp://x:1", place.client, quiet).accelerator(run.request, run.cells)
 
 
-def test_scheduler_without_the_testbed_is_told_at_once(place, tmp_path, monkeypatch):
-    def refuse(self, function):
-        raise ModuleNotFoundError("No module named 'testbed'")
-
-    monkeypatch.setattr(type(place.client), "run_on_scheduler", refuse)
-    run = Run(tmp_path, repeat=1)
-    with pytest.raises(HostError, match=r"has no testbed \(No module named 'testbed'\); start it in a checkout"):
-        Cluster("tcp://x:1", place.client, quiet).accelerator(run.request, run.cells)
-
-
 def test_accelerator_of_a_run_tells_what_the_workers_proved(place, tmp_path):
     run = Run(tmp_path, repeat=1)
     place.start()
