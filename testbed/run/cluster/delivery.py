@@ -16,6 +16,7 @@ from distributed import Client, Future
 
 from testbed.errors import TestbedError
 from testbed.run.cluster.ledger import Seat
+from testbed.run.cluster.parcel import opened, parcel
 from testbed.run.cluster.remote import has_artefact, take_artefact
 from testbed.run.cluster.store import chunks_of
 from testbed.run.cluster.wire import Artefact
@@ -68,7 +69,7 @@ class Deliveries:
             return
         self._under_way[seat.store, digest] = seat
         artefact, _ = self._artefacts[digest]
-        asked = self._client.submit(has_artefact, artefact, workers=[seat.address], pure=False)
+        asked = self._client.submit(opened, parcel(has_artefact, artefact), workers=[seat.address], pure=False)
         self._watch(asked, lambda answer: self._asked(seat, digest, answer))
 
     def gone(self, address: str) -> None:
@@ -130,7 +131,7 @@ class Deliveries:
 
     def _take(self, seat: Seat, digest: str, pieces: list[Future[bytes]]) -> None:
         artefact, _ = self._artefacts[digest]
-        taken = self._client.submit(take_artefact, artefact, pieces, workers=[seat.address], pure=False)
+        taken = self._client.submit(opened, parcel(take_artefact, artefact), pieces, workers=[seat.address], pure=False)
         self._watch(taken, lambda answer: self._taken(seat, digest, answer))
 
     def _taken(self, seat: Seat, digest: str, answer: Any) -> None:

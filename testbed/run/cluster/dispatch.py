@@ -24,6 +24,7 @@ from testbed.run.cell import Job
 from testbed.run.cluster.delivery import Deliveries
 from testbed.run.cluster.landing import bring, land
 from testbed.run.cluster.ledger import DEATHS, Ledger, Seat
+from testbed.run.cluster.parcel import opened, parcel
 from testbed.run.cluster.presence import Presence
 from testbed.run.cluster.remote import run_order
 from testbed.run.cluster.wire import Artefact, Order, Outcome
@@ -185,7 +186,8 @@ class Dispatch:
         self._number += 1
         number, key = self._number, f"testbed-{self._session}-{self._number}-{name}"
         resources = {"cores": need.cores, "memory": need.memory_mib, **({"kvm": 1} if need.kvm else {})}
-        future = self._client.submit(self._task, order, key, key=key, workers=[seat.address], resources=resources)
+        task = parcel(self._task, order, key)
+        future = self._client.submit(opened, task, key=key, workers=[seat.address], resources=resources)
         self._tries[name] = _Try(number, key, seat.address, future)
         self._watch(future, lambda answer: self._came(name, number, answer), lambda it: _bring(order.job, it, number))
 

@@ -15,7 +15,15 @@ from testbed.run.cluster.wire import Artefact, Order, Outcome, pack, source_dige
 from testbed.run.conduct import accelerator
 from testbed.run.retry import run_job
 
-__all__ = ["end_all", "end_one", "has_artefact", "own_source", "run_order", "take_artefact", "under_way"]
+__all__ = [
+    "end_all",
+    "end_one",
+    "has_artefact",
+    "own_source",
+    "run_order",
+    "take_artefact",
+    "under_way",
+]
 
 _cancelled: dict[str, threading.Event] = {}
 
