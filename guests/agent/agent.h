@@ -39,6 +39,7 @@ void sleep_ms(long ms);
 void frame_open(int fd);
 bool frame_connected(void);
 int frame_pollfd(void);
+bool frame_ready(void);
 void frame_send(const char *payload, size_t len);
 char *frame_receive(void);
 
@@ -57,7 +58,7 @@ void send_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* command.c: what the host asks */
 struct command {
 	const char *cmd, *name, *exec, *nonce;
-	long settle_ms;
+	long settle_ms, sample_ms;
 	char *argv[64];		/* argv[0] is exec; ends with NULL, as execve() wants it */
 	char *envp[64];		/* with room for TESTBED_FD */
 	int argc, envc;
@@ -89,6 +90,12 @@ const char *counters_read(pid_t pid, struct counters *c);
 bool counters_alive(pid_t pid);
 long counters_table_pages(void);
 void counters_json(const struct counters *c);
+
+/* sampler.c: some of them now and then while the workload runs */
+void sampler_start(pid_t pid, long every_ms);
+void sampler_stop(void);
+int sampler_rest_ms(int longest);
+void sampler_run(void);
 
 /* phase.c: a mark that the workload made */
 bool phase_report(const struct command *c, pid_t pid, const char *phase);

@@ -29,6 +29,8 @@ static bool take(struct command *c, const char *key, char *value)
 		c->nonce = value;
 	else if (!strcmp(key, "settle_ms"))
 		c->settle_ms = atol(value);
+	else if (!strcmp(key, "sample_ms"))
+		c->sample_ms = atol(value);
 	else if (!strcmp(key, "arg"))
 		return append(c->argv, &c->argc, COUNT(c->argv), value);
 	else if (!strcmp(key, "env"))

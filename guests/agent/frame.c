@@ -20,6 +20,7 @@
 static int port = -1;
 static char in[2 * (FRAME_MAX + HEADER_MAX)];
 static size_t in_len, in_used;
+static char out[HEADER_MAX + FRAME_MAX + 1];
 
 static uint32_t crc32_of(const char *data, size_t len)
 {
@@ -62,6 +63,14 @@ int frame_pollfd(void)
 	return frame_connected() ? port : -1;
 }
 
+/* Whether a small frame would go out at once: there is a host, and it has read what it was sent. */
+bool frame_ready(void)
+{
+	struct pollfd p = { .fd = port, .events = POLLOUT };
+
+	return poll(&p, 1, 0) > 0 && p.revents == POLLOUT;
+}
+
 /* False when the host hung up in the middle. */
 static bool write_all(const char *data, size_t len)
 {
@@ -88,16 +97,20 @@ static bool write_all(const char *data, size_t len)
 	return true;
 }
 
-/* Waits for a host, as a phase that nobody heard of would be lost. */
+/*
+ * Waits for a host, as a phase that nobody heard of would be lost. In one piece, as each write
+ * calls the hypervisor and is answered by an interrupt.
+ */
 void frame_send(const char *payload, size_t len)
 {
-	char header[HEADER_MAX];
-	int n = snprintf(header, sizeof(header), "TB %zu %08x\n", len, crc32_of(payload, len));
+	size_t n = snprintf(out, HEADER_MAX, "TB %zu %08x\n", len, crc32_of(payload, len));
 
+	memcpy(out + n, payload, len);
+	out[n + len] = '\n';
 	do {
 		while (!frame_connected())
 			sleep_ms(20);
-	} while (!write_all(header, n) || !write_all(payload, len) || !write_all("\n", 1));
+	} while (!write_all(out, n + len + 1));
 }
 
 static void drop(size_t n)

@@ -24,9 +24,16 @@ static void __attribute__((format(printf, 1, 2))) put(const char *format, ...)
 	used = (size_t)n < sizeof(text) - used ? used + n : sizeof(text) - 1;
 }
 
+/* printf() takes some hundred instructions for a character, and most of a message is plain ones. */
+static void put_plain(char c)
+{
+	if (used < sizeof(text) - 1)
+		text[used++] = c;
+}
+
 static void put_string(const char *bytes, size_t len)
 {
-	put("\"");
+	put_plain('"');
 	for (; len--; bytes++) {
 		unsigned char c = *bytes;
 
@@ -39,23 +46,23 @@ static void put_string(const char *bytes, size_t len)
 		else if (c < 0x20 || c >= 0x7f)
 			put("\\u%04x", c);
 		else
-			put("%c", c);
+			put_plain(c);
 	}
-	put("\"");
+	put_plain('"');
 }
 
 static void put_key(const char *key)
 {
 	if (used && text[used - 1] != '{')
-		put(",");
+		put_plain(',');
 	put_string(key, strlen(key));
-	put(":");
+	put_plain(':');
 }
 
 void json_begin(const char *type)
 {
 	used = 0;
-	put("{");
+	put_plain('{');
 	json_str("type", type);
 }
 
@@ -91,17 +98,17 @@ void json_null(const char *key)
 void json_open(const char *key)
 {
 	put_key(key);
-	put("{");
+	put_plain('{');
 }
 
 void json_close(void)
 {
-	put("}");
+	put_plain('}');
 }
 
 void json_send(void)
 {
-	put("}");
+	put_plain('}');
 	frame_send(text, used);
 }
 

@@ -116,8 +116,12 @@ static void attend(const struct command *c, struct workload *w)
 	};
 
 	while (!fds[GONE].revents) {
+		int wait_ms;
+
 		fds[PORT].fd = frame_pollfd();
-		poll(fds, 5, fds[PORT].fd < 0 ? NO_HOST_MS : HEARTBEAT_MS);
+		wait_ms = fds[PORT].fd < 0 ? NO_HOST_MS : HEARTBEAT_MS;
+		/* At a phase the workload waits to be measured, and nothing of it changes. */
+		poll(fds, 5, stopped ? wait_ms : sampler_rest_ms(wait_ms));
 		heartbeat();
 		/* Output first: what was printed before a mark is heard before it. */
 		if (fds[OUT].revents && !output_forward(STDOUT, w->out))
@@ -128,6 +132,8 @@ static void attend(const struct command *c, struct workload *w)
 			fds[CONTROL].fd = -1;
 		if (fds[PORT].revents)
 			obey(c, w);
+		if (!stopped && !fds[GONE].revents)
+			sampler_run();
 	}
 }
 
@@ -188,7 +194,9 @@ void run(struct command *c)
 		cgroup_remove();
 		return;
 	}
+	sampler_start(w.pid, c->sample_ms);
 	attend(c, &w);
+	sampler_stop();
 	waitpid(w.pid, &wait_status, 0);
 	cgroup_kill();
 	while (waitpid(-1, NULL, WNOHANG) > 0)

@@ -7,6 +7,7 @@ from testbed.build.guest import GuestImage, build_guest, guest_path
 from testbed.build.kernel import KernelImage, build_kernel, kernel_patchset_hash, kernel_path, vmlinux_by_build_id
 from testbed.build.progress import Progress, silent
 from testbed.build.proof import proof_image
+from testbed.build.releases import newest_release, release_of
 from testbed.build.series import patchset_hash
 from testbed.build.verify import Check, VerifyReport, verify_kernel
 
@@ -25,8 +26,10 @@ __all__ = [
     "guest_path",
     "kernel_patchset_hash",
     "kernel_path",
+    "newest_release",
     "patchset_hash",
     "proof_image",
+    "release_of",
     "silent",
     "verify_kernel",
     "vmlinux_by_build_id",

@@ -15,7 +15,7 @@ from testbed.build.aptstate import AptState, system_state
 from testbed.build.progress import Progress, silent
 from testbed.errors import BuildError
 
-__all__ = ["Package", "ask", "dependency", "fetch", "reason"]
+__all__ = ["Package", "ask", "dependency", "fetch", "reason", "versions"]
 
 State = Callable[[], AptState]
 _URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) (?P<algorithm>\w+):(?P<sum>[0-9a-fA-F]+)$")
@@ -36,7 +36,7 @@ class Package:
 
 
 def ask(names: Sequence[str], step: str, progress: Progress, state: State = system_state) -> tuple[Package, ...]:
-    """The versions that apt would install now; those cached last time if apt can't tell."""
+    """The versions that apt would install now (or ``NAME=VERSION``); those cached last time if apt can't tell."""
     asked = [part for part in (state().name, sorted(names)) if part]
     fact = f"apt-{cache.key_of(*asked)[:16]}"
     try:
@@ -52,6 +52,12 @@ def ask(names: Sequence[str], step: str, progress: Progress, state: State = syst
     if cache.recorded(fact) != found:
         cache.record(fact, found)
     return packages
+
+
+def versions(name: str, state: State = system_state) -> tuple[str, ...]:
+    """All versions that the lists have, newest first (``apt-cache madison``); none of a package that they lack."""
+    said = process.capture(["apt-cache", "madison", *state().options, name])
+    return tuple(dict.fromkeys(line.split("|")[1].strip() for line in said.splitlines() if line.count("|") == 2))
 
 
 def fetch(package: Package, step: str, progress: Progress, state: State = system_state) -> Path:
@@ -113,7 +119,8 @@ def _found(names: Sequence[str], state: AptState) -> tuple[Package, ...]:
             name, version, *_ = match["file"].split("_")
             checksum = f"{match['algorithm']}:{match['sum']}"
             found[name] = Package(name, version.replace("%3a", ":"), checksum)
-    missing = [name for name in names if name not in found]
+    wanted = [name.partition("=")[0] for name in names]
+    missing = [name for name in wanted if name not in found]
     if missing:
         raise BuildError(f"apt knows no package {', '.join(missing)}")
-    return tuple(found[name] for name in names)
+    return tuple(found[name] for name in wanted)

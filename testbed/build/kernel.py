@@ -36,6 +36,7 @@ class KernelImage:
     config_hash: str
     build_id: str
     source_version: str
+    compiler: str
     cached: bool
 
 
@@ -138,6 +139,7 @@ def _read(name: str, entry: Path, cached: bool) -> KernelImage:
         config_hash=facts["config_hash"],
         build_id=facts["build_id"],
         source_version=facts["source_version"],
+        compiler=facts["compiler"],
         cached=cached,
     )
 

@@ -17,13 +17,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from testbed.build import apt, cache, process
-from testbed.build.aptstate import system_state
 from testbed.build.progress import Progress
-from testbed.build.suite import suite_state
+from testbed.build.releases import apt_state, choose
 from testbed.errors import BuildError, SourceUnavailable, SpecError
 from testbed.spec import AptSource, GitSource, TarballSource, TreeSource
 
@@ -61,10 +59,9 @@ def copy_by_links(pristine: Path, tree: Path) -> None:
 
 
 def _from_apt(spec: AptSource, step: str, progress: Progress) -> Source:
-    name = spec.package
-    state = partial(suite_state, spec.suite) if spec.suite else system_state
+    name, state = spec.package, apt_state(spec)
     with _or_unavailable(step, f"{name} of {spec.suite}" if spec.suite else name):
-        (package,) = apt.ask([name], step, progress, state)
+        package = choose(spec, step, progress)
 
     def unpack(entry: Path) -> None:
         with _or_unavailable(step, f"{name} {package.version}"):
@@ -126,7 +123,7 @@ def _from_git(repository: str, commit: str, step: str, progress: Progress) -> So
                 raise BuildError(f"{repository}: asked for {commit}, got {got}")
             process.pipe(["git", "-C", bare, "archive", "--format=tar", commit], ["tar", "-x", "-f", "-", "-C", entry])
 
-    return _unpacked(cache.key_of("git", commit), f"git:{commit[:12]}", unpack, step, progress)
+    return _unpacked(cache.key_of("git", commit), f"git:{commit}", unpack, step, progress)
 
 
 def _unpacked(key: str, version: str, unpack: Callable[[Path], None], step: str, progress: Progress) -> Source:

@@ -3,7 +3,23 @@
 
 import typer
 
-from testbed.cli import bench, census, doctor, guest, kernel, run, scenario, shell, survey, test, worker
+from testbed.cli import (
+    bench,
+    census,
+    compare,
+    doctor,
+    guest,
+    history,
+    kernel,
+    nightly,
+    report,
+    run,
+    scenario,
+    shell,
+    survey,
+    test,
+    worker,
+)
 
 __all__ = ["app"]
 
@@ -16,7 +32,10 @@ app = typer.Typer(
     help="Page-table reclaim testbed: build kernels, boot guests, run scenarios, measure page-table memory.",
 )
 app.command(name="run")(run.run)
-app.command(name="report")(run.report)
+app.command(name="nightly")(nightly.nightly)
+app.command(name="report")(report.report)
+app.command(name="compare")(compare.compare)
+app.command(name="history")(history.history)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="shell")(shell.shell)
 app.command(name="census")(census.census)

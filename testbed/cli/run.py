@@ -1,43 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``tb run`` and ``tb report``."""
+"""``tb run``."""
 
-import shlex
-import sys
-from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from testbed.build import Progress
-from testbed.cli.output import emit, fail, say
+from testbed.cli.conclude import Emitter, conclude
+from testbed.cli.output import fail, say
 from testbed.cli.progress import shown
 from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
-from testbed.report.evidence import evidence
-from testbed.report.suite import suite_rows, suite_summary, suite_tables
-from testbed.report.table import of_scenarios, plain_rows, summary, table
 from testbed.run.byhand import dry_lines
 from testbed.run.cluster.executor import cluster
-from testbed.run.conduct import (
-    EXIT_INTERRUPTED,
-    Conducted,
-    accelerator,
-    conduct,
-    exit_code,
-    go_on,
-    run_junit,
-    unexpected,
-)
+from testbed.run.conduct import EXIT_INTERRUPTED, accelerator, conduct, exit_code, go_on
 from testbed.run.executor import Executor
 from testbed.run.plan import Cell, Request, plan
 from testbed.run.resume import reopen
 from testbed.run.signals import interruptible
 from testbed.store.folder import RunFolder
 
-__all__ = ["report", "run"]
+__all__ = ["run"]
 
 
 Targets = Annotated[list[str] | None, typer.Argument(help="Matrices, scenario names or files; default: quick.")]
@@ -86,7 +71,7 @@ def run(
 ) -> None:
     """Build what is missing, boot the guests, run the cells, print what the page tables did."""
     root = checkout_root()
-    emitted = _Emitter(json_)
+    emitted = Emitter(json_)
     with interruptible():
         try:
             if resume is not None:
@@ -117,45 +102,13 @@ def run(
                     _print_lines(request, cells)
                     return
                 with shown() as progress, _where(cluster_url, progress) as executor:
-                    done = conduct(request, cells, out, progress, emitted, executor)
+                    done = conduct(request, cells, out, progress, emitted, executor=executor)
         except KeyboardInterrupt:
             fail("interrupted while no cell was under way")
             raise typer.Exit(EXIT_INTERRUPTED) from None
     emitted.rest(done.records)
-    _conclude(done, json_)
+    conclude(done, json_)
     raise typer.Exit(exit_code(done))
-
-
-def report(
-    run_: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id below runs/.")],
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML there.")] = None,
-    json_: Json = False,
-) -> None:
-    """Print the table of a run again, or write it in another format."""
-    opened = RunFolder.find(run_, Path("runs"))
-    done = Conducted(opened, opened.records(), interrupted=False)
-    if junit is not None:
-        junit.write_text(run_junit(opened, opened.header(), done.records))
-    _Emitter(json_).rest(done.records)
-    _conclude(done, json_)
-
-
-class _Emitter:
-    """Writes each record once, as a line of JSON, where a program reads them."""
-
-    def __init__(self, to_program: bool) -> None:
-        self._to_program = to_program
-        self._emitted: set[str] = set()
-
-    def __call__(self, record: dict[str, Any]) -> None:
-        if self._to_program and record["cell"] not in self._emitted:
-            self._emitted.add(record["cell"])
-            emit(record)
-
-    def rest(self, records: Iterable[dict[str, Any]]) -> None:
-        """Write those not written yet: what an earlier part of the run did, and what ended as the run did."""
-        for record in records:
-            self(record)
 
 
 def _where(cluster_url: str | None, progress: Progress) -> AbstractContextManager[Executor | None]:
@@ -177,34 +130,6 @@ def _refuse_plan_options(context: typer.Context) -> None:
         if source is not None and source.name == "COMMANDLINE" and parameter.name not in BESIDE_RESUME:
             given = "TARGET" if parameter.param_type_name == "argument" else parameter.opts[0]
             raise SpecError(f"{given}: a run is gone on with as it was planned; leave it out beside --resume")
-
-
-def _conclude(done: Conducted, to_program: bool) -> None:
-    write: Callable[[str], None] = fail if to_program else say
-    if not to_program:
-        _print_tables(done.records)
-    for record in unexpected(done.records):
-        for line in evidence(done.folder.cell(record["cell"]), record):
-            write(line)
-    for line in (*summary(done.records), *suite_summary(done.records)):
-        write(line)
-    write(f"records: {done.folder.path / 'results.jsonl'}")
-    if done.broken:
-        fail(done.broken)
-    if done.left:
-        write(
-            f"{len(done.left)} cells were not run; go on with: ./tb run --resume {shlex.quote(str(done.folder.path))}"
-        )
-
-
-def _print_tables(records: Sequence[dict[str, Any]]) -> None:
-    scenarios = of_scenarios(records)
-    if sys.stdout.isatty():
-        for view in [*([table(scenarios)] if scenarios else []), *suite_tables(records)]:
-            Console().print(view)
-        return
-    for row in [*(plain_rows(scenarios) if scenarios else []), *suite_rows(records)]:
-        say(row)
 
 
 def _settings(pairs: list[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from testbed.cli.where import checkout_root
 
 __all__ = ["test"]
 
-TIER = ("lint", "unit", "kernel", "guest")
+TIER = ("lint", "unit", "browser", "kernel", "guest")
 
 
 def test(all_: Annotated[bool, typer.Option("--all", help="Also what needs hours.")] = False) -> None:

@@ -2,8 +2,9 @@
 """What the series may cost: how many instructions an operation may take beyond what it takes on the plain kernel."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-__all__ = ["BUDGETS", "within_budget"]
+__all__ = ["BUDGETS", "GAPS", "Gap", "within_budget"]
 
 #: Shares of the plain kernel's instructions; what is not here is measured and not judged. They were set when the
 #: series was asked for, after a trial that missed two: the first look at a sparse table, tables made anew in cycles.
@@ -28,6 +29,20 @@ BUDGETS: Mapping[str, float] = {
     "cycle-17": 0.10,
     "cycle-64": 0.10,
     "cycle-1000": 0.10,
+}
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A budget that is known to be missed: by how much at most (a share, as in :data:`BUDGETS`), and why."""
+
+    share: float
+    reason: str
+
+
+#: What is known to be over its budget; beyond the gap's own share it is a failure like any other.
+GAPS: Mapping[str, Gap] = {
+    "mmap-touch-munmap-alone": Gap(0.02, "a table waits for RCU before it is free, as on vanilla under KVM and Xen"),
 }
 
 

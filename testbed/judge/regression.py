@@ -12,7 +12,7 @@ from typing import Any
 
 from testbed.judge.ktap import NOT_OK, OK
 
-__all__ = ["Difference", "SuiteView", "excused", "suite_views"]
+__all__ = ["Difference", "SuiteView", "differences", "excused", "suite_views"]
 
 Record = Mapping[str, Any]
 # From best to worst; what is in no list (error, flake) is compared with nothing.
@@ -65,7 +65,7 @@ class SuiteView:
             for test, by_kernel in self.tests.items()
             for kernel in self.kernels
             if kernel != self.baseline
-            for difference in _compare(test, kernel, by_kernel.get(self.baseline, ()), by_kernel.get(kernel, ()))
+            for difference in differences(test, kernel, by_kernel.get(self.baseline, ()), by_kernel.get(kernel, ()))
         ]
 
 
@@ -107,7 +107,7 @@ def _excused(view: SuiteView) -> Iterator[str]:
                 yield from (record["cell"] for record in attempts if RANKS.get(record["verdict"], 0) > 0)
 
 
-def _compare(test: str, kernel: str, was: Sequence[Record], now: Sequence[Record]) -> Iterator[Difference]:
+def differences(test: str, kernel: str, was: Sequence[Record], now: Sequence[Record]) -> Iterator[Difference]:
     """Compare the attempts at a test; a test or subtest passes where it does so in each attempt.
 
     It fails where it does so in any: one that is unsteady on the baseline proves nothing, one that is unsteady on

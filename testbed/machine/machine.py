@@ -137,10 +137,17 @@ class Machine:
         self._part(self._channel).send(*pairs)
 
     def receive(self, deadline: Deadline) -> dict[str, Any]:
+        """Give the agent's next message; GuestHung when it stays silent until the deadline, else as :meth:`listen`."""
+        message = self.listen(deadline)
+        if message is None:
+            raise GuestHung(f"the guest's agent sent nothing for {deadline.allowed_s:.1f} s")
+        return message
+
+    def listen(self, deadline: Deadline) -> dict[str, Any] | None:
         """Wait for the agent's next message, watching the console, the monitor and the process meanwhile.
 
-        Raises GuestLost with the reason when the guest dies, GuestHung when it stays silent until the deadline,
-        QemuKilled when someone on the host ended QEMU.
+        None when the deadline passes without one. Raises GuestLost with the reason when the guest dies, QemuKilled when
+        someone on the host ended QEMU.
         """
         self._require(State.RUNNING)
         channel, console = self._part(self._channel), self._part(self._console)
@@ -150,7 +157,7 @@ class Machine:
                 return message
             self._check_alive()
             if deadline.passed:
-                raise GuestHung(f"the guest's agent sent nothing for {deadline.allowed_s:.1f} s")
+                return None
             open_parts = [part for part in (channel, console) if not part.closed]
             if open_parts:
                 select.select(open_parts, [], [], min(TICK_S, deadline.left_s))

@@ -8,6 +8,8 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from testbed.machine.balloon import BALLOON
+
 __all__ = ["CONSOLE", "QEMU", "Launch", "command_line", "interactive_argv", "qemu_argv"]
 
 QEMU = "qemu-system-x86_64"
@@ -28,7 +30,8 @@ class Launch:
 
     ``levels`` is 4 or 5 (page-table levels), ``folder`` keeps the logs, ``sockets`` is a folder with a path short
     enough for ``sun_path`` (108 bytes). ``shared_ram`` puts the guest's RAM into a memory file that others can map.
-    ``counting`` makes the guest's clocks count its instructions, which TCG alone can do.
+    ``counting`` makes the guest's clocks count its instructions, which TCG alone can do. ``balloon`` adds a balloon
+    that nobody fills: its driver tells QEMU of the guest's memory.
     """
 
     accel: str
@@ -44,6 +47,7 @@ class Launch:
     shared_ram: bool = False
     interactive: bool = False
     counting: bool = False
+    balloon: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError for what no QEMU can do."""
@@ -116,6 +120,8 @@ def qemu_argv(launch: Launch) -> list[str]:
             argv += ["-qmp", f"unix:{_escaped(socket)},server=on,wait=off"]
     argv += ["-serial", f"chardev:{CONSOLE}"]
     argv += ["-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=data,name={DATA_PORT}"]
+    if launch.balloon:
+        argv += ["-device", f"virtio-balloon-pci,id={BALLOON}"]
     # drgn finds the kernel through the vmcoreinfo note
     argv += ["-device", "pvpanic-pci", "-device", "vmcoreinfo"]
     # A kernel that panics tells QEMU before it flushes its console: it goes on to its reset, and that stops it with its

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""JUnit XML of a run: a suite a kernel and guest, a case a cell; properties tell what a result was got with.
+"""JUnit XML of a run: a suite a kernel, guest and host, a case a cell; properties tell what a result was got with.
 
 There is no one standard. This keeps to the strictest schema in use, that of Apache Ant's JUnitReport, and adds
 ``skipped``, which is younger and which every CI server reads.
@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from testbed.judge.regression import excused
+from testbed.report.costs import cost_text
+from testbed.report.reason import reason_of
 
 __all__ = ["junit_xml"]
 
@@ -37,7 +39,7 @@ def junit_xml(
     """
     suites: dict[str, list[Record]] = {}
     for record in records:
-        alike = json.dumps([record[part] for part in ("kernel", "guest", "accel")])
+        alike = json.dumps([record.get(part) for part in ("kernel", "guest", "accel", "host")])
         suites.setdefault(alike, []).append(record)
     document = Element("testsuites")
     forgiven = excused(records)
@@ -64,7 +66,7 @@ def _suite(
         id=str(number),
         # a run's id is the UTC time of its start; the format has no place for a time zone
         timestamp=datetime.strptime(run["run"][:16], "%Y%m%dT%H%M%SZ").isoformat(),
-        hostname="localhost",
+        hostname=_clean(str((records[0].get("host") or {}).get("name") or "localhost")),
         tests=str(len(records)),
         failures=str(outcomes.count(FAILURE)),
         errors=str(outcomes.count("error")),
@@ -76,7 +78,7 @@ def _suite(
         SubElement(properties, "property", name=_clean(name), value=_clean("" if value is None else str(value)))
     for record, outcome in zip(records, outcomes, strict=True):
         suite.append(_case(record, outcome, evidence))
-    SubElement(suite, "system-out").text = _clean("\n".join(line for record in records for line in _phases(record)))
+    SubElement(suite, "system-out").text = _clean("\n".join(line for record in records for line in _numbers(record)))
     SubElement(suite, "system-err").text = ""
     return suite
 
@@ -91,7 +93,7 @@ def _properties(run: Mapping[str, Any], record: Record) -> Iterator[tuple[str, A
         ("kernel", {**_kept(run, "kernels", record["kernel"]), **record["kernel"]}),
         ("guest", {**_kept(run, "guests", record["guest"]), **record["guest"]}),
         ("accel", record["accel"]),
-        ("host", run.get("host", {})),
+        ("host", record.get("host") or run.get("host", {})),
     ):
         for key, value in facts.items():
             yield f"{part}.{key}", value
@@ -107,7 +109,7 @@ def _case(record: Record, outcome: str | None, evidence: Callable[[Record], Sequ
     _, guest, label = record["cell"].split("/", 2)
     classname = f"{record['kernel']['name']}.{guest}"
     case = Element("testcase", name=_clean(label), classname=_clean(classname), time=f"{record['wall_s']:.3f}")
-    verdict, reason = record["verdict"], record["reason"]
+    verdict, reason = record["verdict"], reason_of(record)
     if outcome == "skipped":
         SubElement(case, outcome, message=_clean(f"{verdict}: {reason}"))
     elif outcome is not None:
@@ -122,10 +124,12 @@ def _outcome(record: Record, forgiven: frozenset[str]) -> str | None:
     return OUTCOMES.get(record["verdict"], FAILURE)
 
 
-def _phases(record: Record) -> Iterator[str]:
+def _numbers(record: Record) -> Iterator[str]:
     for phase, numbers in record["phases"].items():
         vmpte, left_over = numbers.get("vmpte_kb"), numbers.get("left_over_kb")
         yield f"{record['cell']}: {phase}: VmPTE {vmpte} kB, left over {left_over} kB"
+    for operation, cost in (record.get("costs") or {}).items():
+        yield f"{record['cell']}: {operation}: {cost_text(cost)}"
 
 
 def _clean(text: str) -> str:

@@ -6,9 +6,14 @@ from typing import Any
 
 from testbed.report.text import aligned
 
-__all__ = ["overhead_summary", "overhead_table"]
+__all__ = ["budget_summary", "overhead_summary", "overhead_table"]
 
 Records = Sequence[Mapping[str, Any]]
+# Of a kernel whose bench came to no end.
+NOT_COUNTED = {
+    **dict.fromkeys(("instructions", "ratio", "budget", "within", "reclaim", "kept")),
+    "repeat_error": 0.0,
+}
 
 
 def overhead_table(records: Records) -> list[str]:
@@ -29,7 +34,7 @@ def _rows(records: Records) -> list[tuple[str, ...]]:
     lines = []
     for operation in dict.fromkeys(record["operation"] for record in records):
         found = {record["kernel"]["name"]: record for record in records if record["operation"] == operation}
-        row = [found[name] for name in kernels]
+        row = [found.get(name, NOT_COUNTED) for name in kernels]
         error = max(record["repeat_error"] for record in row)
         lines.append((operation, *_figures(row), f"{error:.0e}", _budget(row)))
         for label, key in (("  of it the pass", "reclaim"), ("  empty tables kept", "kept")):
@@ -41,6 +46,12 @@ def _rows(records: Records) -> list[tuple[str, ...]]:
 def overhead_summary(records: Records) -> list[str]:
     """Say how it was counted, and which budgets are missed."""
     lines = [f"{accel['kind']}: {accel['reason']}" for accel in _unique(record["accel"] for record in records)]
+    return lines + budget_summary(records)
+
+
+def budget_summary(records: Records) -> list[str]:
+    """Say which budgets are missed, and of how many."""
+    lines = []
     judged = [record for record in records if record["within"] is not None]
     over = [record for record in judged if not record["within"]]
     if judged:
@@ -84,8 +95,8 @@ def _limit(budget: float) -> str:
     return f"+{100 * budget:g} %"
 
 
-def _change(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.2f} %"
+def _change(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{100 * (ratio - 1):+.2f} %"
 
 
 def _number(value: float | None) -> str:

@@ -9,12 +9,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from testbed.judge.regression import Difference, SuiteView, excused, suite_views
+from testbed.report.reason import reason_of
 from testbed.report.table import COLOURS
 
 __all__ = ["suite_rows", "suite_summary", "suite_tables"]
 
 Record = Mapping[str, Any]
-BAD = ("fail", "hang", "crash", "error")
+# The worst of several attempts is shown: the first of these that is among them.
+BAD = ("error", "crash", "hang", "fail", "flake")
 
 
 def suite_tables(records: Sequence[Record]) -> list[Table]:
@@ -79,7 +81,7 @@ def _cell(attempts: Sequence[Record]) -> str:
 
 def _verdict(attempts: Sequence[Record]) -> str:
     verdicts = [str(record["verdict"]) for record in attempts]
-    return next((bad for bad in ("error", "crash", "hang", "fail") if bad in verdicts), verdicts[0] if verdicts else "")
+    return next((bad for bad in BAD if bad in verdicts), verdicts[0] if verdicts else "")
 
 
 def _summary(view: SuiteView, forgiven: frozenset[str]) -> Iterator[str]:
@@ -90,7 +92,7 @@ def _summary(view: SuiteView, forgiven: frozenset[str]) -> Iterator[str]:
             for record in attempts:
                 if record["verdict"] in BAD:
                     known = " (as on the baseline)" if _like_baseline(view, record, forgiven) else ""
-                    yield f"{record['verdict'].upper()} {record['cell']}{known}: {record['reason']}"
+                    yield f"{record['verdict'].upper()} {record['cell']}{known}: {reason_of(record)}"
                 elif record["verdict"] == "skip" and kernel not in skipped.setdefault(record["reason"], []):
                     skipped[record["reason"]].append(kernel)
         for reason, kernels in skipped.items():

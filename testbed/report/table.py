@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from testbed.report.reason import is_bench, is_suite, reason_of
 from testbed.report.text import aligned
 
 __all__ = ["of_scenarios", "plain_rows", "summary", "table"]
@@ -30,8 +31,8 @@ TABLE_KB = 4
 
 
 def of_scenarios(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Give the records that belong into this table: those of suites have one of their own."""
-    return [record for record in records if "baseline" not in record.get("scenario", ())]
+    """Give the records that belong into this table: those of suites and benches have their own."""
+    return [record for record in records if not is_suite(record) and not is_bench(record)]
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> Table:
@@ -82,9 +83,9 @@ def summary(records: Sequence[Mapping[str, Any]]) -> list[str]:
     accels = {record["accel"]["reason"]: record["accel"]["kind"] for record in records}
     lines += [f"accelerator: {kind} ({reason})" for reason, kind in accels.items()]
     lines += [
-        f"{record['verdict'].upper()} {record['cell']}: {record['reason']}"
-        for record in of_scenarios(records)
-        if record["verdict"] not in ("pass", "done")
+        f"{record['verdict'].upper()} {record['cell']}: {reason_of(record)}"
+        for record in records
+        if record["verdict"] not in ("pass", "done") and not is_suite(record)
     ]
     return lines
 

@@ -63,6 +63,7 @@ def kernel_facts(image: KernelImage) -> dict[str, Any]:
         "patchset_hash": image.patchset_hash,
         "config_hash": image.config_hash,
         "build_id": image.build_id,
+        "compiler": image.compiler,
     }
 
 

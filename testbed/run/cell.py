@@ -4,7 +4,7 @@
 import json
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,8 @@ class Job:
 def launch_for(cell: Cell, accel: Accel, kernel: Path, initramfs: Path, folder: Path, sockets: Path) -> Launch:
     """Give the launch of a cell: its guest's, with the RAM that the scenario wants."""
     slow = slowdown(accel, cell.kernel.name)
-    return guest_launch(cell.guest, accel, kernel, initramfs, folder, sockets, slow, cell.memory_bytes)
+    launch = guest_launch(cell.guest, accel, kernel, initramfs, folder, sockets, slow, cell.memory_bytes)
+    return replace(launch, balloon=True)
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,8 @@ def scenario_record(cell: Cell) -> dict[str, Any]:
     """Give what a record says of the cell's scenario; of a test also what its suite's baseline is."""
     scenario = cell.scenario
     baseline = {"baseline": scenario.test.baseline} if scenario.test else {}
-    return {"name": scenario.name, "kind": scenario.kind, "params": dict(scenario.params), **baseline}
+    params = dict(scenario.params)
+    return {"name": scenario.name, "kind": scenario.kind, "scale": scenario.scale, "params": params, **baseline}
 
 
 def _crash_record(verdict: Verdict) -> dict[str, Any] | None:

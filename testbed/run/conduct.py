@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from testbed.build import Progress, cache_root, proof_image
@@ -12,11 +13,10 @@ from testbed.errors import HostError, SourceUnavailable
 from testbed.judge.regression import excused
 from testbed.judge.verdict import EXPECTED
 from testbed.machine.accel import Accel, Proof, choose
-from testbed.report.evidence import evidence
-from testbed.report.junit import junit_xml
 from testbed.run.artefacts import Artefacts, build_artefacts, check_images, check_sources, kernel_facts
 from testbed.run.cell import Job
 from testbed.run.executor import Executor
+from testbed.run.formats import run_junit
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs, run_jobs
 from testbed.run.plan import Cell, Request
@@ -37,7 +37,7 @@ __all__ = [
     "conduct",
     "exit_code",
     "go_on",
-    "run_junit",
+    "reread",
     "unexpected",
 ]
 
@@ -73,9 +73,10 @@ def conduct(
     out: Path,
     progress: Progress,
     finished: Callable[[dict[str, Any]], None],
+    facts: Mapping[str, Any] = MappingProxyType({}),
     executor: Executor | None = None,
 ) -> Conducted:
-    """Run the cells of a plan; ``finished`` gets each record after it is on disk.
+    """Run the cells of a plan; ``finished`` gets each record after it is on disk, ``run.json`` the ``facts`` as well.
 
     They run on this host, or where ``executor`` runs them.
 
@@ -88,6 +89,7 @@ def conduct(
     artefacts = build_artefacts(request.root, cells, progress)
     header = {
         **host_facts(),
+        **facts,
         "argv": sys.argv,
         "accel": asdict(accel),
         "request": request.stored(),
@@ -209,9 +211,9 @@ def _end(folder: RunFolder, interrupted: bool, broken: str = "") -> Conducted:
     return Conducted(folder, records, interrupted, [name for name in header["cells"] if name not in recorded], broken)
 
 
-def run_junit(folder: RunFolder, header: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> str:
-    """Give the JUnit XML of a run, with the evidence of each cell that failed."""
-    return junit_xml(header, records, lambda record: evidence(folder.cell(record["cell"]), record))
+def reread(done: Conducted) -> Conducted:
+    """Read a run again that records were added to since."""
+    return _end(done.folder, done.interrupted, done.broken)
 
 
 def exit_code(conducted: Conducted) -> int:

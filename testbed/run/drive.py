@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A workload walked through its phases in a running guest, measured at each, watched for progress."""
 
-import json
 import re
 import secrets
 import time
@@ -21,6 +20,7 @@ from testbed.measure.sample import census_record, console_pattern, judged_spaces
 from testbed.run.guard import Guard
 from testbed.run.launching import BOOT_S, SILENCE_S
 from testbed.run.plan import Cell
+from testbed.run.samples import SAMPLE_MS, Samples
 from testbed.store.folder import census_path
 
 __all__ = ["DEATH", "NO_CENSUS", "OUTPUT", "STDOUT", "Notes", "autopsy", "drive"]
@@ -92,14 +92,16 @@ def drive(
         *(("env", f"{key}={value}") for key, value in scenario.env.items()),
         ("nonce", notes.nonce),
         ("settle_ms", str(int(SETTLE_S * 1000 * slow))),
+        ("sample_ms", str(SAMPLE_MS)),
     )
     deadline = Deadline.after(scenario.deadline_s, slow)
-    # the workload is on its way to its first phase meanwhile
-    unexamined = _attach(machine, guard, vmlinux, notes) if census else NO_CENSUS
-    with (folder / "samples.jsonl").open("w") as samples, (folder / OUTPUT).open("w") as output:
+    with (folder / "samples.jsonl").open("w") as file, (folder / OUTPUT).open("w") as output:
+        samples = Samples(file, machine)
+        # the workload is on its way to its first phase meanwhile
+        unexamined = _attach(machine, guard, vmlinux, notes) if census else NO_CENSUS
         while notes.exit is None:
-            message = _next(machine, deadline, slow, notes)
-            samples.write(json.dumps(message) + "\n")
+            message = _next(machine, deadline, slow, notes, samples)
+            samples.note(message)
             if message["type"] == "phase":
                 try:
                     machine.send(("cmd", _phase(machine, message, folder, slow, notes, unexamined)))
@@ -112,12 +114,12 @@ def drive(
     _answer(machine, slow)
 
 
-def _next(machine: Machine, deadline: Deadline, slow: float, notes: Notes) -> dict[str, Any]:
+def _next(machine: Machine, deadline: Deadline, slow: float, notes: Notes, samples: Samples) -> dict[str, Any]:
     """Wait for the agent's next message: GuestHung after silence, and when the workload's own time is over."""
     silence = Deadline.after(SILENCE_S, slow)
     first = min(silence, deadline, key=lambda d: d.at)
     try:
-        message = machine.receive(first)
+        message = _hear(machine, first, samples)
     except GuestHung as hung:
         if first is silence:
             raise GuestHung(f"{hung}; {_standing(notes)}") from hung
@@ -125,6 +127,16 @@ def _next(machine: Machine, deadline: Deadline, slow: float, notes: Notes) -> di
         raise GuestHung(f"{late}, {_agent(notes, slow)}; {_standing(notes)}") from hung
     notes.heard = time.monotonic()
     return message
+
+
+def _hear(machine: Machine, deadline: Deadline, samples: Samples) -> dict[str, Any]:
+    """Wait as ``machine.receive`` does, and look at QEMU from outside now and then, whether or not the agent talks."""
+    while not deadline.passed:
+        samples.look()
+        message = machine.listen(min(deadline, samples.due, key=lambda d: d.at))
+        if message is not None:
+            return message
+    return machine.receive(deadline)
 
 
 def _agent(notes: Notes, slow: float) -> str:

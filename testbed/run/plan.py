@@ -24,7 +24,7 @@ from testbed.spec import (
     resolve_kernel,
 )
 
-__all__ = ["Cell", "Request", "is_matrix", "plan"]
+__all__ = ["Cell", "Request", "is_matrix", "kernels_of", "plan"]
 
 DEFAULT_MATRIX = "quick"
 
@@ -116,6 +116,12 @@ def plan(request: Request) -> list[Cell]:
                         cell = Cell(kernel, guest, bound, attempt)
                         cells[cell.name] = cell
     return list(cells.values())
+
+
+def kernels_of(request: Request) -> tuple[str, ...]:
+    """Give the names of the kernels that a request runs on, each once."""
+    named = request.kernels or [name for matrix in _matrices(request) for name in matrix.kernels]
+    return tuple(dict.fromkeys(named))
 
 
 def _check_programs(guest: GuestSpec, bound: BoundScenario) -> None:

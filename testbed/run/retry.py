@@ -7,12 +7,10 @@ from pathlib import Path
 
 from testbed.judge.verdict import EXPECTED, FLAKE
 from testbed.run.cell import Job, run_cell, write_verdict
+from testbed.store.folder import FIRST
 from testbed.store.record import CellResult
 
-__all__ = ["FIRST", "run_job"]
-
-#: Below the folder of a cell: all that its first attempt left.
-FIRST = "first"
+__all__ = ["run_job"]
 
 
 def run_job(job: Job, cancelled: threading.Event) -> CellResult:

@@ -11,7 +11,7 @@ from testbed.errors import SpecError
 from testbed.spec.document import Document, read_document
 from testbed.spec.filemodel import FileModel, Prose, validate
 from testbed.spec.hints import near, unknown
-from testbed.spec.source import SOURCES, Source, SourceField, TreeField, read_source
+from testbed.spec.source import SOURCES, AptSource, Source, SourceField, TreeField, read_source
 from testbed.spec.tree import Tree, check_name
 
 __all__ = ["Absent", "KernelSpec", "load_kernels", "resolve_kernel"]
@@ -32,7 +32,6 @@ class KernelSpec:
     """One kernel, flavours included: ``fragments`` are base.config first, flavours last, less the ``absent``."""
 
     name: str
-    base_name: str
     source: Source
     series: str | None
     fragments: tuple[Path, ...]
@@ -50,12 +49,15 @@ def load_kernels(root: Path) -> dict[str, KernelSpec]:
 
 
 def resolve_kernel(root: Path, name: str) -> KernelSpec:
-    """Return the kernel ``NAME`` or ``NAME+FLAVOUR[+FLAVOUR]``."""
+    """Return the kernel ``NAME``, ``NAME+FLAVOUR[+FLAVOUR]`` or ``NAME@RELEASE``, which may have flavours as well."""
     kernels = load_kernels(root)
-    base_name, *flavours = name.split("+")
+    versioned, *flavours = name.split("+")
+    base_name, at, release = versioned.partition("@")
     if base_name not in kernels:
         raise SpecError(unknown("kernel", base_name, kernels))
     base, tree = kernels[base_name], Tree(root.resolve())
+    if at:
+        base = replace(base, source=_pinned(name, base.source, release))
     fragments = base.fragments
     for flavour in flavours:
         if flavour not in tree.fragments():
@@ -64,6 +66,14 @@ def resolve_kernel(root: Path, name: str) -> KernelSpec:
             raise SpecError(f"kernel {name!r} has config fragment {flavour!r} twice; name it once")
         fragments = (*fragments, tree.fragment(flavour))
     return replace(base, name=name, fragments=fragments)
+
+
+def _pinned(name: str, source: Source, release: str) -> Source:
+    if not isinstance(source, AptSource):
+        raise SpecError(f"kernel {name!r}: only a source that is a Debian package has releases; leave the @ out")
+    if not re.fullmatch(r"\d+(\.\d+)+", release):
+        raise SpecError(f"kernel {name!r}: {release!r} is no release; write NAME@RELEASE like vanilla-6.12@6.12.117")
+    return replace(source, release=release)
 
 
 class _Entry(FileModel):
@@ -100,7 +110,6 @@ def _spec(tree: Tree, document: Document, name: str, entry: _Entry) -> KernelSpe
     fragments = tuple(base.fragment(fragment) for fragment in ("base", *entry.config))
     return KernelSpec(
         name=name,
-        base_name=name,
         source=read_source(tree, entry.source),
         series=entry.series,
         fragments=fragments,

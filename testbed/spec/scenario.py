@@ -124,8 +124,8 @@ class ScenarioSpec:
 
 
 def _matching(patterns: Mapping[str, T], kernel: str) -> list[T]:
-    """Give what stands under patterns of the kernel; one without ``+`` is about all of its flavours."""
-    base_name = kernel.partition("+")[0]
+    """Give what stands under patterns of the kernel; one without ``+`` is about all of its flavours and releases."""
+    base_name = kernel.partition("+")[0].partition("@")[0]
     return [
         found for pattern, found in patterns.items() if fnmatchcase(kernel if "+" in pattern else base_name, pattern)
     ]

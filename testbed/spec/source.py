@@ -33,11 +33,13 @@ SOURCES = (
 class AptSource:
     """A Debian package that holds a kernel source, like ``linux-source-6.12``.
 
-    With a ``suite`` it comes from that suite of the Debian archive, whether the host's apt has the suite or not.
+    With a ``suite`` it comes from that suite of the Debian archive, whether the host's apt has the suite or not. With a
+    ``release``, like ``6.12.117``, it is the version of that release, and not the one that apt would install now.
     """
 
     package: str
     suite: str | None = None
+    release: str | None = None
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,15 @@ def append_lines(path: Path, lines: Sequence[str]) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Write a file that nobody ever sees half."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8") as sink:
-        sink.write(text)
-        sink.flush()
-        os.fsync(sink.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as sink:
+            sink.write(text)
+            sink.flush()
+            os.fsync(sink.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

@@ -16,11 +16,21 @@ from typing import Any
 from testbed.errors import SpecError
 from testbed.store.durable import append_lines, cut_torn_line, hold, sync_folder, whole_lines, write_whole
 
-__all__ = ["RunFolder", "census_path"]
+__all__ = ["FIRST", "HISTORY", "RunFolder", "census_path", "history_url"]
 
+#: Below the folder of a cell that was run twice: all that its first attempt left.
+FIRST = "first"
+
+#: The file of a history that lies in a folder of runs.
+HISTORY = "history.sqlite"
 RUN, RESULTS, ATTEMPTED, LOCK = "run.json", "results.jsonl", ".attempted", ".lock"
 # As many cells are named to one who named none.
 CANDIDATES = 8
+
+
+def history_url(out: Path) -> str:
+    """Give the URL of the history that lies in a folder of runs."""
+    return f"sqlite:///{out / HISTORY}"
 
 
 def census_path(cell: Path, phase: str) -> Path:
@@ -101,6 +111,14 @@ class RunFolder:
         if self._held is None:
             raise SpecError(f"{self.path}: this run is still under way; wait for its end, or stop it first")
 
+    def is_held(self) -> bool:
+        """Tell whether anybody writes here now."""
+        held = hold(self.path / LOCK)
+        if held is None:
+            return True
+        held.close()
+        return False
+
     def cell(self, name: str) -> Path:
         """Give the folder of cell ``name`` (slashes become a flat name); it is there once the cell was attempted."""
         return self.path / "cells" / name.replace("/", "~")
@@ -174,6 +192,13 @@ class RunFolder:
         if not isinstance(header, dict):
             raise SpecError(f"{path}: not what a run writes there (a JSON object)")
         return header
+
+    def readable_header(self) -> dict[str, Any]:
+        """Read ``run.json`` where that can be done; empty where it is torn, as nobody knows then what the run was."""
+        try:
+            return self.header()
+        except SpecError:
+            return {}
 
     def records(self) -> list[dict[str, Any]]:
         """Read all whole lines, in the order of the plan; a last line that a crash cut off is left out."""

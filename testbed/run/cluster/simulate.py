@@ -172,7 +172,7 @@ def _jobs(root: Path, cells: int, folder: Path) -> tuple[list[Job], Request, Run
         for file in ("bzImage", "vmlinux", "System.map"):
             (place / file).write_text(f"{file} of {name}")
         parts = (place / "bzImage", place / "vmlinux", place / "config")
-        images[name] = KernelImage(name, "simulated", place, *parts, None, "", "", "", True)
+        images[name] = KernelImage(name, "simulated", place, *parts, None, "", "", "", "", True)
     (folder / "initramfs").write_text("of a guest")
     guest = GuestImage("minimal", folder / "initramfs", "simulated", True)
     accel = Accel("tcg", "simulated")

@@ -90,7 +90,7 @@ class Checkout:
     def kernel(self, series: str | None = None, *fragments: Path) -> KernelSpec:
         digest = hashlib.sha256(self.tarball.read_bytes()).hexdigest()
         source = TarballSource(str(self.tarball), digest)
-        return KernelSpec("small", "small", source, series, fragments, "a test", "kernels.yaml:1")
+        return KernelSpec("small", source, series, fragments, "a test", "kernels.yaml:1")
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,11 @@ def test_label_has_parameters_and_no_attempt() -> None:
     assert label_of(RECORD) == "benign/dontneed-pieces:piece=4KiB"
 
 
+def test_scales_are_kept_apart() -> None:
+    full = {**RECORD, "scenario": {"name": "benign/dontneed-pieces", "scale": "full"}}
+    assert label_of(full) == "benign/dontneed-pieces:piece=4KiB@full"
+
+
 def test_numbers_are_named_as_in_expectations() -> None:
     assert measured(RECORD) == {"after.vmpte_kb": 108, "after.left_over.pte": 12, "wall_s": 3.1, "start_s": 2.0}
 
@@ -34,6 +39,12 @@ def test_numbers_are_named_as_in_expectations() -> None:
 def test_cost_of_an_operation_is_in_instructions() -> None:
     bench = {**RECORD, "phases": {}, "start_s": None, "costs": {"fault": {"instructions": 6259.5, "ratio": 1.003}}}
     assert measured(bench) == {"cost.fault": 6259.5}
+
+
+def test_cost_in_history_is_that_of_the_lower_boot() -> None:
+    """Of boots at 990 and 1010 the bench tells the mean, and how far they lie apart as a share of it."""
+    costs = {"exit-big": {"instructions": 1000.0, "repeat_error": 0.02}}
+    assert measured({**RECORD, "phases": {}, "start_s": None, "costs": costs}) == {"cost.exit-big": 990.0}
 
 
 def test_cell_that_did_not_run_has_only_a_verdict() -> None:

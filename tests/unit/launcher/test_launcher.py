@@ -62,6 +62,11 @@ def test_install_that_fails_ends_with_the_line_to_run_by_hand(tb, host, monkeypa
 
 
 def test_every_package_of_the_list_is_a_plain_name(tb):
-    names = tb.wanted_packages()
+    names = tb.wanted_packages("run")
     assert "qemu-system-x86" in names
     assert all(name.replace("-", "").replace(".", "").isalnum() for name in names)
+
+
+def test_what_only_the_tests_need_is_asked_for_by_the_tests_alone(tb):
+    assert {"chromium", "postgresql"} <= set(tb.wanted_packages("test"))
+    assert not {"chromium", "postgresql"} & set(tb.wanted_packages("nightly"))

@@ -3,6 +3,7 @@ from xml.etree import ElementTree
 
 import pytest
 from junit_schema import check_schema
+from run_records import FLAKE, bench, cell, run_of
 from test_table import record
 
 from testbed.report.junit import junit_xml
@@ -92,3 +93,27 @@ def test_reason_with_markup_characters_stays_readable():
 def test_counts_are_right():
     suite = parsed(*(record("k", verdict, 1) for verdict in ("pass", "fail", "error", "gap"))).find("testsuite")
     assert [suite.get(key) for key in ("tests", "failures", "errors", "skipped")] == ["4", "1", "1", "1"]
+
+
+def test_flake_is_a_failure_whose_message_begins_with_how_it_ended_first():
+    failure = next(parsed(cell(verdict="flake", first=FLAKE, reason="after.x 0")).iter("failure"))
+    assert failure.get("message") == "first crash: oops: BUG in pte_free; run again: after.x 0"
+    assert failure.get("type") == "flake"
+
+
+def test_cells_that_ran_on_unlike_hosts_are_suites_of_their_own_that_name_them():
+    here = cell()
+    there = {**here, "host": {**here["host"], "id": "ffffffffffff", "name": "lab-4"}}
+    text = junit_xml(run_of(here), [here, there, here])
+    check_schema(text)
+    suites = ElementTree.fromstring(text).findall("testsuite")
+    assert [suite.get("hostname") for suite in suites] == ["lab-3", "lab-4"]
+    ids = [item.get("value") for suite in suites for item in suite.iter("property") if item.get("name") == "host.id"]
+    assert ids == ["a1b2c3d4e5f6", "ffffffffffff"]
+
+
+def test_costs_of_a_bench_are_told_in_the_output_of_its_suite():
+    text = junit_xml(run_of(bench()), [bench()])
+    check_schema(text)
+    output = next(ElementTree.fromstring(text).iter("system-out")).text
+    assert "bench/overhead#1: fault: 6,259.3 instructions, +0.30 %, +0.5 % is allowed" in output

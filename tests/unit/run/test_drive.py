@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A phase is read again while its channels disagree; the guest is a script."""
+"""A phase is read again while its channels disagree; samples are no progress. The guest is a script."""
 
+import json
+import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from testbed.errors import GuestHung, QmpLost
+from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine
+from testbed.run import drive as driving
 from testbed.run.drive import READINGS, Notes, drive
 from testbed.run.guard import Guard
 from testbed.run.plan import Cell
@@ -25,14 +31,27 @@ class Script:
     def __init__(self, *shown: int) -> None:
         self.shown = list(shown)
         self.told: list[str] = []
+        self.pid = os.getpid()  # in QEMU's place
+        self.qmp = self
+        self.sample_ms = 0
+
+    def execute(self, *_: object) -> None:
+        raise QmpLost("no balloon")
 
     def start(self, _deadline: object) -> dict[str, Any]:
         return {"levels": 4, "tainted": 0}
 
     def send(self, *lines: tuple[str, str]) -> None:
         self.told.append(dict(lines)["cmd"])
+        self.sample_ms = int(dict(lines).get("sample_ms", self.sample_ms))
 
-    def receive(self, _deadline: object) -> dict[str, Any]:
+    def receive(self, deadline: Deadline) -> dict[str, Any]:
+        message = self.listen(deadline)
+        if message is None:
+            raise GuestHung(f"the guest's agent sent nothing for {deadline.allowed_s:.1f} s")
+        return message
+
+    def listen(self, _deadline: Deadline) -> dict[str, Any] | None:
         match self.told[-1]:
             case "run" | "again":
                 return {
@@ -52,6 +71,32 @@ class Script:
         return f"pagetables_kb={self.shown.pop(0)} vmpte_kb=40"
 
 
+class Sampling(Script):
+    """Its workload makes no phase: the agent tells a sample each 5 ms, or after ``samples`` of them nothing."""
+
+    def __init__(self, samples: int | None = None) -> None:
+        super().__init__()
+        self.left = samples
+
+    def listen(self, deadline: Deadline) -> dict[str, Any] | None:
+        wait_s = deadline.left_s if self.left == 0 else 0.005
+        time.sleep(min(wait_s, deadline.left_s))
+        if deadline.passed:
+            return None
+        self.left = self.left and self.left - 1
+        return {"type": "sample", "counters": {"vmpte_kb": 40}}
+
+
+def driven(machine: Script, folder: Path, notes: Notes, deadline_s: float = 10.0) -> None:
+    scenario = SimpleNamespace(**{**vars(CELL.scenario), "deadline_s": deadline_s})
+    guard, cell = cast(Guard, SimpleNamespace()), cast(Cell, SimpleNamespace(guest=CELL.guest, scenario=scenario))
+    drive(cast(Machine, machine), guard, cell, folder / "vmlinux", folder, 1.0, notes, census=False)
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+
+
 @pytest.mark.parametrize(
     ("shown", "readings", "agree"),
     [((344,), 1, True), ((348, 344), 2, True), ((348, 340, 336), READINGS, False)],
@@ -60,8 +105,32 @@ def test_phase_is_read_until_the_channels_agree_but_not_for_ever(
     tmp_path: Path, shown: tuple[int, ...], readings: int, agree: bool
 ):
     machine, notes = Script(*shown), Notes()
-    guard, cell = cast(Guard, SimpleNamespace()), cast(Cell, CELL)
-    drive(cast(Machine, machine), guard, cell, tmp_path / "vmlinux", tmp_path, 1.0, notes, census=False)
+    driven(machine, tmp_path, notes)
     assert machine.told == ["run", *["again"] * (readings - 1), "continue", "ping"]
     assert (notes.phases["start"]["readings"], notes.phases["start"]["agree"]) == (readings, agree)
     assert bool(notes.phases["start"]["disagreement"]) is not agree
+
+
+def test_agent_is_asked_for_samples_and_every_line_has_its_time(tmp_path: Path):
+    machine = Script(344)
+    driven(machine, tmp_path, Notes())
+    assert machine.sample_ms > 0
+    assert [line["type"] for line in lines(tmp_path)] == ["phase", "exit"]
+    assert all(0 <= line["t"] < 1 for line in lines(tmp_path))
+
+
+def test_workload_that_is_sampled_and_comes_to_no_end_is_a_hang_when_its_time_is_over(tmp_path: Path):
+    with pytest.raises(GuestHung, match="the workload was not done in 0 s, the agent is alive; no phase was reached"):
+        driven(Sampling(), tmp_path, Notes(), deadline_s=0.3)
+    kinds = {line["type"] for line in lines(tmp_path)}
+    assert kinds == {"sample", "outside"}
+
+
+def test_silence_is_counted_from_the_last_sample_while_qemu_is_looked_at(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(driving, "SILENCE_S", 0.3)
+    with pytest.raises(GuestHung, match=r"the guest's agent sent nothing for 0\.3 s; no phase was reached"):
+        driven(Sampling(samples=3), tmp_path, Notes())
+    found = lines(tmp_path)
+    (last,) = [line["t"] for line in found if line["type"] == "sample"][2:]
+    outside = [line["t"] for line in found if line["type"] == "outside"]
+    assert len([t for t in outside if last < t < last + 0.3]) >= 3

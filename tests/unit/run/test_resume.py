@@ -158,7 +158,8 @@ def test_guest_with_another_workload_is_refused(checkout, begun, built):
 def test_kernel_that_comes_out_of_the_build_otherwise_is_refused(checkout, begun):
     folder = again(checkout, begun).folder
     facts = {"patchset_hash": None, "config_hash": "7" * 64}
-    image = type("Image", (), {**dict.fromkeys(("release", "source_version", "build_id")), **facts, "path": Path("/k")})
+    unasked = dict.fromkeys(("release", "source_version", "build_id", "compiler"))
+    image = type("Image", (), {**unasked, **facts, "path": Path("/k")})
     with pytest.raises(SpecError, match=f"kernel vanilla-6.12 is another now: config_hash {'7' * 64}, not {'1' * 64}"):
         artefacts.check_images(folder, artefacts.Artefacts({"vanilla-6.12": image}, {}))
 
@@ -171,7 +172,7 @@ def test_disk_that_is_full_ends_the_run_with_its_name_and_keeps_what_is_finished
     monkeypatch.setattr("testbed.run.local.run_job", lambda *_: pytest.fail("a cell was run"))
     full = OSError(28, "No space left on device")
     monkeypatch.setattr(RunFolder, "attempt", lambda *_: (_ for _ in ()).throw(full))
-    monkeypatch.setattr(conduct, "junit_xml", lambda *_: "<testsuites/>")
+    monkeypatch.setattr(conduct, "run_junit", lambda *_: "<testsuites/>")
     done = conduct.go_on(again(checkout, begun), 1, lambda *_: None, lambda _: None, lambda _: None)
     assert (done.broken, conduct.exit_code(done)) == (f"{begun}: No space left on device", 3)
     assert (len(done.records), len(done.left)) == (1, 3)

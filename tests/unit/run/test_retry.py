@@ -10,7 +10,8 @@ import pytest
 from testbed.judge.verdict import FLAKE
 from testbed.run import retry
 from testbed.run.cell import Job
-from testbed.run.retry import FIRST, run_job
+from testbed.run.retry import run_job
+from testbed.store.folder import FIRST
 from testbed.store.record import CellResult
 
 RESULT = CellResult("r", "k/g/s#1", {}, {}, {}, {}, "fail", "after.needed 9 <= 8", 2.0, 1.0, None, {}, {}, None)

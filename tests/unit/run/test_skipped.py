@@ -20,7 +20,7 @@ from testbed.store.record import CellResult
 ROOT = Path(__file__).resolve().parents[3]
 REASON = "kernel mainline-7.3: linux-source-7.3 of trixie-backports can't be had: Could not resolve"
 KERNELS = ("vanilla-6.12", "mainline-7.3")
-FACTS = ("release", "source_version", "patchset_hash", "config_hash", "build_id")
+FACTS = ("release", "source_version", "patchset_hash", "config_hash", "build_id", "compiler")
 
 
 @pytest.fixture

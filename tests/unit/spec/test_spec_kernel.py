@@ -24,14 +24,21 @@ def test_kernels_come_in_the_order_of_the_file_and_know_their_line(checkout: Che
 def test_flavours_stack_in_the_order_they_are_named_after_the_kernels_own_fragments(checkout: Checkout) -> None:
     spec = resolve_kernel(checkout.root, "ptreclaim-6.12+kcsan+debug")
     assert spec.name == "ptreclaim-6.12+kcsan+debug"
-    assert spec.base_name == "ptreclaim-6.12"
     assert [path.stem for path in spec.fragments] == ["base", "ptreclaim", "kcsan", "debug"]
     assert all(path.is_absolute() and path.is_file() for path in spec.fragments)
+
+
+def test_release_is_named_before_the_flavours(checkout: Checkout) -> None:
+    spec = resolve_kernel(checkout.root, "ptreclaim-6.12@6.12.116+debug")
+    assert spec.source == AptSource("linux-source-6.12", release="6.12.116")
+    assert (spec.name, spec.series) == ("ptreclaim-6.12@6.12.116+debug", "ptreclaim")
+    assert [path.stem for path in spec.fragments] == ["base", "ptreclaim", "debug"]
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("vanilla-6.12@last", "kernel 'vanilla-6.12@last': 'last' is no release; write NAME@RELEASE like "),
         (
             "vanila-6.12",
             "unknown kernel 'vanila-6.12'; did you mean 'vanilla-6.12'? known: ptreclaim-6.12, vanilla-6.12",

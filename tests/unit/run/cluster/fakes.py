@@ -180,7 +180,7 @@ def kernel_image(folder: Path, name: str) -> KernelImage:
     for file in ("bzImage", "vmlinux", "System.map", "config"):
         (folder / file).write_bytes(f"{file} of {name}".encode() * 1000)
     parts = (folder / "bzImage", folder / "vmlinux", folder / "config")
-    return KernelImage(name, "6.12", folder, *parts, None, "c", "b", "6.12", True)
+    return KernelImage(name, "6.12", folder, *parts, None, "c", "b", "6.12", "gcc", True)
 
 
 __all__ = ["CELLS_AT_ONCE", "Cluster", "Hosts", "Run", "fake_cell", "hosts", "kernel_image", "quiet"]
