@@ -18,6 +18,7 @@ from testbed.cli import (
     shell,
     survey,
     test,
+    worker,
 )
 
 __all__ = ["app"]
@@ -40,6 +41,7 @@ app.command(name="shell")(shell.shell)
 app.command(name="census")(census.census)
 app.command(name="survey")(survey.survey)
 app.command(name="test")(test.test)
+app.command(name="worker")(worker.worker)
 app.add_typer(bench.app, name="bench", help="Measure the project's own speed.")
 app.add_typer(kernel.app, name="kernel", help="List, build, verify, check out and export kernels.")
 app.add_typer(guest.app, name="guest", help="List and build guest images.")

@@ -16,8 +16,10 @@ from testbed.measure.overhead import OPERATIONS
 from testbed.report.overhead import overhead_summary, overhead_table
 from testbed.run.benchcensus import SIZES, Speed, bench_census
 from testbed.run.benchoverhead import bench_overhead, missed
-from testbed.run.conduct import EXIT_BAD, EXIT_INTERRUPTED, accelerator
+from testbed.run.cluster.connect import check_extra
+from testbed.run.conduct import EXIT_BAD, EXIT_INTERRUPTED
 from testbed.run.signals import interruptible
+from testbed.run.where import accelerator
 from testbed.spec import KernelSpec, load_guest, resolve_kernel
 
 __all__ = ["app"]
@@ -50,6 +52,37 @@ def census(
             lines.append(_row(speed))
     if not json_:
         rows(HEADERS, lines)
+
+
+@app.command()
+def cluster(
+    cells: Annotated[int, typer.Option(min=1, help="So many cells, which boot nothing.")] = 10_000,
+    workers: Annotated[int, typer.Option(min=1, help="So many workers, of four guests at once each.")] = 100,
+    result_kib: Annotated[int, typer.Option(min=0, help="KiB of files that a cell gives back.")] = 8,
+    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Run cells that boot nothing on a cluster of simulated workers: what scheduler and orchestrator can carry."""
+    check_extra()
+    from testbed.run.cluster.simulate import simulate
+
+    with shown() as progress, interruptible():
+        try:
+            load = simulate(checkout_root(), cells, workers, result_kib, progress)
+        except KeyboardInterrupt:
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    if json_:
+        figures = {"cells_per_s": load.cells_per_s, "most_cells_per_s": load.most_cells_per_s}
+        emit({**asdict(load), **figures})
+        return
+    each = [load.scheduler_cpu_s, load.orchestrator_cpu_s, load.workers_cpu_s]
+    ms = [f"{1000 * seconds / load.cells:.2f}" for seconds in each]
+    memory = [f"{load.scheduler_mib}", f"{load.orchestrator_mib}", ""]
+    rows(
+        ("part", "ms of CPU a cell", "MiB"),
+        list(zip(("scheduler", "orchestrator", "workers"), ms, memory, strict=True)),
+    )
+    say(f"{load.cells} cells of {load.result_bytes >> 10} KiB on {load.workers} workers in {load.wall_s:.0f} s")
+    say(f"{load.cells_per_s:.0f} cells/s here; with a core for each part up to {load.most_cells_per_s:.0f}")
 
 
 @app.command()

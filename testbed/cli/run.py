@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``tb run``."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from testbed.build import Progress
 from testbed.cli.conclude import Emitter, conclude
 from testbed.cli.output import fail, say
 from testbed.cli.progress import shown
 from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
 from testbed.run.byhand import dry_lines
-from testbed.run.conduct import EXIT_INTERRUPTED, accelerator, conduct, exit_code, go_on
+from testbed.run.cluster.executor import cluster
+from testbed.run.conduct import EXIT_INTERRUPTED, conduct, exit_code, go_on
+from testbed.run.executor import Executor
 from testbed.run.plan import Cell, Request, plan
 from testbed.run.resume import reopen
 from testbed.run.signals import interruptible
+from testbed.run.where import accelerator
 from testbed.spec import load_machine
 from testbed.store.folder import RunFolder
 
@@ -34,6 +39,10 @@ Scale = Annotated[str | None, typer.Option(help="small or full; default: the mat
 Settings = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE: a workload parameter.")]
 Retry = Annotated[bool, typer.Option("--retry", help="Run a cell that fails once more; a pass then is a flake.")]
 NoCensus = Annotated[bool, typer.Option("--no-census", help="Do not read the guest's memory from outside.")]
+ClusterUrl = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="URL", help="Run on the ./tb workers of a Dask scheduler, or on local:N."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the cells and their QEMU lines.")]
 Resume = Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run: its folder, or its id below --out.")]
 Out = Annotated[Path, typer.Option(help="Folder of runs.")]
@@ -41,7 +50,7 @@ Json = Annotated[bool, typer.Option("--json", help="One line of JSON per cell on
 
 
 # What may stand beside --resume: all else is part of the plan, which is the run's.
-BESIDE_RESUME = ("resume", "jobs", "json_", "out")
+BESIDE_RESUME = ("resume", "jobs", "cluster_url", "json_", "out")
 
 
 def run(
@@ -58,6 +67,7 @@ def run(
     setting: Settings = None,
     retry: Retry = False,
     no_census: NoCensus = False,
+    cluster_url: ClusterUrl = None,
     dry_run: DryRun = False,
     resume: Resume = None,
     out: Out = Path("runs"),
@@ -71,8 +81,8 @@ def run(
             if resume is not None:
                 _refuse_plan_options(context)
                 reopened = reopen(root, RunFolder.find(resume, out))
-                with shown() as progress:
-                    done = go_on(reopened, jobs, progress, emitted, fail)
+                with shown() as progress, _where(cluster_url, progress) as executor:
+                    done = go_on(reopened, jobs, progress, emitted, fail, executor)
             else:
                 if accel not in ("auto", "kvm", "tcg"):
                     raise SpecError(f"--accel {accel}: unknown; auto, kvm or tcg")
@@ -100,14 +110,18 @@ def run(
                 if dry_run:
                     _print_lines(request, cells)
                     return
-                with shown() as progress:
-                    done = conduct(request, cells, out, progress, emitted)
+                with shown() as progress, _where(cluster_url, progress) as executor:
+                    done = conduct(request, cells, out, progress, emitted, executor=executor)
         except KeyboardInterrupt:
             fail("interrupted while no cell was under way")
             raise typer.Exit(EXIT_INTERRUPTED) from None
     emitted.rest(done.records)
     conclude(done, json_)
     raise typer.Exit(exit_code(done))
+
+
+def _where(cluster_url: str | None, progress: Progress) -> AbstractContextManager[Executor | None]:
+    return nullcontext() if cluster_url is None else cluster(cluster_url, progress)
 
 
 def _print_lines(request: Request, cells: list[Cell]) -> None:

@@ -6,7 +6,7 @@ a physical machine is too small for them, or was lost with them too often.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from testbed.machine.accel import Accel
 from testbed.run.artefacts import Artefacts
@@ -17,7 +17,7 @@ from testbed.run.plan import Cell
 from testbed.spec import MachineSpec
 from testbed.store.record import CellResult
 
-__all__ = ["skipped"]
+__all__ = ["skipped", "unrun"]
 
 
 def skipped(
@@ -33,26 +33,30 @@ def skipped(
     ``machine`` is the physical one that cells are to run on, ``blamed`` has those that it was lost with.
     """
     return [
-        CellResult(
-            run=run,
-            cell=cell.name,
-            kernel={"name": cell.kernel.name},
-            guest=guest_record(cell),
-            scenario=scenario_record(cell),
-            accel=asdict(accel),
-            verdict=verdict,
-            reason=reason,
-            wall_s=0.0,
-            start_s=None,
-            exit=None,
-            phases={},
-            values={},
-            crash=None,
-            host=host_facts()["host"],
-        )
+        replace(unrun(cell, run, accel, verdict, reason), host=host_facts()["host"])
         for cell in cells
         for verdict, reason in _why_not(cell, artefacts, machine, blamed or {})
     ]
+
+
+def unrun(cell: Cell, run: str, accel: Accel, verdict: str, reason: str) -> CellResult:
+    """Give the result of a cell of which nothing was measured; no host stands for it."""
+    return CellResult(
+        run=run,
+        cell=cell.name,
+        kernel={"name": cell.kernel.name},
+        guest=guest_record(cell),
+        scenario=scenario_record(cell),
+        accel=asdict(accel),
+        verdict=verdict,
+        reason=reason,
+        wall_s=0.0,
+        start_s=None,
+        exit=None,
+        phases={},
+        values={},
+        crash=None,
+    )
 
 
 def _why_not(

@@ -7,18 +7,19 @@ before anything builds on it, a whole file appears at once or not at all, and a 
 
 import fcntl
 import os
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
 
-__all__ = ["append_line", "cut_torn_line", "hold", "sync_folder", "whole_lines", "write_whole"]
+__all__ = ["append_lines", "cut_torn_line", "hold", "sync_folder", "whole_lines", "write_whole"]
 
 
-def append_line(path: Path, line: str) -> None:
-    """Add ``line`` to a file that exists; a line that the disk had no room for is taken back whole."""
+def append_lines(path: Path, lines: Sequence[str]) -> None:
+    """Add ``lines`` to a file that exists, synced once; if the disk has no room for them, all are taken back whole."""
     with path.open("ab", buffering=0) as sink:
         before = os.fstat(sink.fileno()).st_size
         try:
-            rest = memoryview(f"{line}\n".encode())
+            rest = memoryview("".join(f"{line}\n" for line in lines).encode())
             while rest:
                 rest = rest[sink.write(rest) :]
             os.fsync(sink.fileno())

@@ -7,14 +7,14 @@ Beside them ``.attempted`` names each cell before it starts, and ``.lock`` is he
 import json
 import tempfile
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from testbed.errors import SpecError
-from testbed.store.durable import append_line, cut_torn_line, hold, sync_folder, whole_lines, write_whole
+from testbed.store.durable import append_lines, cut_torn_line, hold, sync_folder, whole_lines, write_whole
 
 __all__ = ["FIRST", "HISTORY", "RunFolder", "census_path", "history_url"]
 
@@ -141,18 +141,22 @@ class RunFolder:
 
     def attempt(self, name: str) -> Path:
         """Note that cell ``name`` starts now, and make its folder."""
-        with self._writing:
-            append_line(self.path / ATTEMPTED, name)
-            self._begun.append(name)
-        folder = self.cell(name)
-        folder.mkdir(parents=True, exist_ok=True)
-        sync_folder(folder.parent)
-        return folder
+        self.attempt_all([name])
+        return self.cell(name)
 
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Add one line to ``results.jsonl``."""
+    def attempt_all(self, names: Sequence[str]) -> None:
+        """Note that cells start now, and make their folders."""
         with self._writing:
-            append_line(self.path / RESULTS, json.dumps(record, sort_keys=False))
+            append_lines(self.path / ATTEMPTED, names)
+            self._begun.extend(names)
+        for name in names:
+            self.cell(name).mkdir(parents=True, exist_ok=True)
+        sync_folder(self.path / "cells")
+
+    def append(self, *records: Mapping[str, Any]) -> None:
+        """Add a line for each record to ``results.jsonl``."""
+        with self._writing:
+            append_lines(self.path / RESULTS, [json.dumps(record, sort_keys=False) for record in records])
 
     def mend(self) -> None:
         """Cut off what a dead orchestrator left half-written, so that the next line starts on a line of its own."""
@@ -167,7 +171,7 @@ class RunFolder:
         with self._writing:
             for name in self._begun:
                 if name not in recorded:
-                    append_line(self.path / ATTEMPTED, f"{CALLED_OFF}{name}")
+                    append_lines(self.path / ATTEMPTED, [f"{CALLED_OFF}{name}"])
 
     def attempts(self, name: str) -> int:
         """Give how often a cell was begun, less the times that it was called off."""
