@@ -24,7 +24,7 @@ from testbed.run.where import accelerator
 from testbed.spec import load_machine
 from testbed.store.folder import RunFolder
 
-__all__ = ["run"]
+__all__ = ["check_where", "executor_of", "run"]
 
 
 Targets = Annotated[list[str] | None, typer.Argument(help="Matrices, scenario names or files; default: quick.")]
@@ -81,15 +81,10 @@ def run(
             if resume is not None:
                 _refuse_plan_options(context)
                 reopened = reopen(root, RunFolder.find(resume, out))
-                with shown() as progress, _where(cluster_url, progress) as executor:
+                with shown() as progress, executor_of(cluster_url, progress) as executor:
                     done = go_on(reopened, jobs, progress, emitted, fail, executor)
             else:
-                if accel not in ("auto", "kvm", "tcg"):
-                    raise SpecError(f"--accel {accel}: unknown; auto, kvm or tcg")
-                if machine is not None and (accel != "auto" or require_kvm or jobs not in (None, 1)):
-                    raise SpecError(
-                        "--machine: one cell at a time, and no accelerator; drop --accel, --require-kvm, --jobs"
-                    )
+                check_where(accel, require_kvm, machine, jobs)
                 names, kernels, overrides = tuple(targets or ()), tuple(kernel or ()), _settings(setting or [])
                 request = Request(
                     root,
@@ -110,7 +105,7 @@ def run(
                 if dry_run:
                     _print_lines(request, cells)
                     return
-                with shown() as progress, _where(cluster_url, progress) as executor:
+                with shown() as progress, executor_of(cluster_url, progress) as executor:
                     done = conduct(request, cells, out, progress, emitted, executor=executor)
         except KeyboardInterrupt:
             fail("interrupted while no cell was under way")
@@ -120,7 +115,16 @@ def run(
     raise typer.Exit(exit_code(done))
 
 
-def _where(cluster_url: str | None, progress: Progress) -> AbstractContextManager[Executor | None]:
+def check_where(accel: str, require_kvm: bool, machine: str | None, jobs: int | None) -> None:
+    """Raise SpecError for an unknown accelerator, and for a machine together with what only guests have."""
+    if accel not in ("auto", "kvm", "tcg"):
+        raise SpecError(f"--accel {accel}: unknown; auto, kvm or tcg")
+    if machine is not None and (accel != "auto" or require_kvm or jobs not in (None, 1)):
+        raise SpecError("--machine: one cell at a time, and no accelerator; drop --accel, --require-kvm, --jobs")
+
+
+def executor_of(cluster_url: str | None, progress: Progress) -> AbstractContextManager[Executor | None]:
+    """Give what runs cells on the workers of a cluster, None for this host; its workers end with the block."""
     return nullcontext() if cluster_url is None else cluster(cluster_url, progress)
 
 

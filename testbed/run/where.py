@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from testbed.build import Progress, cache_root, proof_image
+from testbed.errors import SpecError
 from testbed.machine.accel import Accel, Proof, choose
 from testbed.run.executor import Executor
 from testbed.run.metal import Metal, take_machine
@@ -24,8 +25,13 @@ class Where:
 
 
 def where_of(request: Request, cells: Sequence[Cell], executor: Executor | None, progress: Progress) -> Where:
-    """Hold the machine that is asked for, or prove what runs guests; takes seconds."""
+    """Hold the machine that is asked for, or prove what runs guests; takes seconds.
+
+    Raises SpecError where both a machine and other hosts are asked for, HostError where nothing can run the cells.
+    """
     if request.machine:
+        if executor is not None:
+            raise SpecError(f"--cluster: the cells are for machine {request.machine}, one at a time; leave it out")
         metal = take_machine(request.root, request.machine)
         return Where(metal.accel, 1, metal=metal)
     if executor is not None:
