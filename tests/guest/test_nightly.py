@@ -62,7 +62,6 @@ def test_two_nights_on_unchanged_kernels_raise_no_alarm_and_leave_all_reports(si
         "report.html",
         "report.ktap",
     ]
-    assert "0 regression" not in night.stdout
     told = tb("history", cwd=site.root)
     assert told.code == 0
     assert len([line for line in told.stdout.splitlines() if "4 pass" in line]) == 2

@@ -49,17 +49,20 @@ def talk(peer: Path, commands: list[str], toll) -> tuple[list[dict], bytes]:
     host, agent, text = Bench(), Bench(), []
     bridge = Bridge(host.far, agent.far, toll)
     with subprocess.Popen([peer, f"{agent.near},115200"], stdin=subprocess.DEVNULL) as process:
-        line = open_line(host.near, 115200)
-        said = Conversation(line, 115200)
-        reader = Reader(line, text.append, said.take)
-        bridge.start()
-        heard = []
-        for command in commands:
-            said.send([("cmd", command)], Deadline.after(30), lambda: None)
-            while len(heard) < 1 + commands.index(command):
-                heard.append(said.message(30))
-        heard.append(said.message(30))
-        process.kill()
+        # one that is not killed would be waited for without end
+        try:
+            line = open_line(host.near, 115200)
+            said = Conversation(line, 115200)
+            reader = Reader(line, text.append, said.take)
+            bridge.start()
+            heard = []
+            for command in commands:
+                said.send([("cmd", command)], Deadline.after(120), lambda: None)
+                while len(heard) < 1 + commands.index(command):
+                    heard.append(said.message(120))
+            heard.append(said.message(120))
+        finally:
+            process.kill()
         bridge.close()
         reader.close()
     host.close()
