@@ -9,10 +9,11 @@
     ├── BuildError            an artefact could not be made; the cache holds nothing half-made
     │   └── SourceUnavailable what it is made of can't be had here and now: nothing is wrong with what was to be built
     ├── MachineError          the guest or its QEMU is not usable any more: destroy it
-    │   ├── LaunchFailed      QEMU did not come up, or the guest never said hello
+    │   ├── LaunchFailed      QEMU or a machine did not come up, or the guest never said hello
     │   ├── GuestLost         the guest ran and then died or powered off
     │   │   └── GuestHung     it may still run, and makes no progress
     │   ├── QemuKilled        someone on the host ended QEMU: nothing is known of the guest
+    │   ├── LineLost          the serial line to the machine broke: nothing is known of the machine
     │   └── QmpLost           QEMU no longer answers on its monitor
     └── MeasureError          the guest may be fine, but a number could not be taken
 """
@@ -23,6 +24,7 @@ __all__ = [
     "GuestLost",
     "HostError",
     "LaunchFailed",
+    "LineLost",
     "MachineError",
     "MeasureError",
     "QemuKilled",
@@ -60,7 +62,7 @@ class MachineError(TestbedError):
 
 
 class LaunchFailed(MachineError):
-    """QEMU exited early or the guest's agent never answered."""
+    """QEMU exited early, a machine could not be switched on, or the guest's agent never answered."""
 
 
 class GuestLost(MachineError):
@@ -73,6 +75,10 @@ class GuestHung(GuestLost):
 
 class QemuKilled(MachineError):
     """A signal or a command from outside ended QEMU."""
+
+
+class LineLost(MachineError):
+    """The device or connection that is the serial line is gone, or takes nothing."""
 
 
 class QmpLost(MachineError):

@@ -3,16 +3,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from testbed.judge.drift import Drift
 from testbed.judge.trend import Point, Series, SeriesKey
 from testbed.store.folder import RunFolder, census_path
 
-__all__ = ["HOSTILE", "KERNELS", "OURS", "VANILLA", "Drifted", "census", "drifts", "make_run", "record", "write_cell"]
+__all__ = ["HOSTILE", "KERNELS", "OURS", "VANILLA", "census", "drifts", "make_run", "record", "write_cell"]
 
 VANILLA, OURS, THEIRS = "vanilla-6.12", "ptreclaim-6.12", "pte_ref-6.12+atomic"
 KERNELS = (VANILLA, OURS, THEIRS)
@@ -182,22 +182,7 @@ def make_run(out: Path) -> RunFolder:
     return folder
 
 
-@dataclass(frozen=True)
-class Drifted:
-    """A judgement of a series, as the page reads it."""
-
-    kind: str
-    reason: str
-    last_good: Point | None
-    first_bad: Point | None
-    was: float | None
-    now: float | None
-    changes: tuple[int, ...]
-    flake_rate: float
-    stable: bool
-
-
-def drifts() -> list[tuple[Series, Drifted]]:
+def drifts() -> list[tuple[Series, Drift]]:
     """Give a series that is the same and one that became worse at its fifth run, in this order."""
     found = []
     for metric, kind, values in (
@@ -226,7 +211,9 @@ def drifts() -> list[tuple[Series, Drifted]]:
         found.append(
             (
                 Series(key, points),
-                Drifted(kind, "told in a line", *ends, values[0], values[-1], (4,) if worse else (), 0.0, True),
+                Drift(
+                    key, kind, "exact", "told in a line", *ends, values[0], values[-1], (4,) if worse else (), 0.0, True
+                ),
             )
         )
     return found

@@ -35,12 +35,26 @@ long kernel_tainted(void);
 long now_ms(void);
 void sleep_ms(long ms);
 
+/* identity.c: which kernel, booted how */
+bool kernel_parameter(const char *name, char *value, size_t size);
+void kernel_build_id(char *hex, size_t size);
+
+/* serial.c: frames on a line that may be the console's */
+bool serial_open(const char *spec);
+int serial_fd(void);
+void serial_send(const char *payload, size_t len);
+bool serial_waiting(void);
+char *serial_receive(void);
+
 /* frame.c: the port */
+uint32_t frame_crc32(const char *data, size_t len);
 void frame_open(int fd);
+void frame_open_serial(void);
 bool frame_connected(void);
 int frame_pollfd(void);
 bool frame_ready(void);
 void frame_send(const char *payload, size_t len);
+bool frame_waiting(void);
 char *frame_receive(void);
 
 /* json.c: one message at a time, built and sent */

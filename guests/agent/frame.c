@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames on the virtio port: "TB <length> <crc32>\n", the payload, "\n".
+ * Frames on the virtio port: "TB <length> <crc32>\n", the payload, "\n". On a serial line they have
+ * another form (serial.c).
  *
  * The host may go away and come back at any time (a guest is saved as a template while it waits for
  * a command, and each clone gets a new connection). So neither direction trusts the stream: what
@@ -18,11 +19,12 @@
 #define HEADER_MAX 32
 
 static int port = -1;
+static bool on_serial;
 static char in[2 * (FRAME_MAX + HEADER_MAX)];
 static size_t in_len, in_used;
 static char out[HEADER_MAX + FRAME_MAX + 1];
 
-static uint32_t crc32_of(const char *data, size_t len)
+uint32_t frame_crc32(const char *data, size_t len)
 {
 	static uint32_t table[256];
 	uint32_t crc = ~0U;
@@ -44,14 +46,21 @@ static uint32_t crc32_of(const char *data, size_t len)
 void frame_open(int fd)
 {
 	port = fd;
-	crc32_of("", 0);
+	frame_crc32("", 0);
+}
+
+/* The line is the one that serial_open() has opened. */
+void frame_open_serial(void)
+{
+	frame_open(serial_fd());
+	on_serial = true;
 }
 
 bool frame_connected(void)
 {
 	struct pollfd p = { .fd = port };
 
-	return poll(&p, 1, 0) <= 0 || !(p.revents & POLLHUP);
+	return on_serial || poll(&p, 1, 0) <= 0 || !(p.revents & POLLHUP);
 }
 
 /*
@@ -103,8 +112,13 @@ static bool write_all(const char *data, size_t len)
  */
 void frame_send(const char *payload, size_t len)
 {
-	size_t n = snprintf(out, HEADER_MAX, "TB %zu %08x\n", len, crc32_of(payload, len));
+	size_t n;
 
+	if (on_serial) {
+		serial_send(payload, len);
+		return;
+	}
+	n = snprintf(out, HEADER_MAX, "TB %zu %08x\n", len, frame_crc32(payload, len));
 	memcpy(out + n, payload, len);
 	out[n + len] = '\n';
 	do {
@@ -156,12 +170,20 @@ static bool parse_header(const char *line, size_t n, size_t *len, uint32_t *crc)
 	return sscanf(header, "TB %zu %x", len, crc) == 2 && *len <= FRAME_MAX;
 }
 
+/* Whether a command is there of which poll() does not tell. */
+bool frame_waiting(void)
+{
+	return on_serial && serial_waiting();
+}
+
 /*
  * The payload of the next whole frame, NUL-terminated and valid until the next call; NULL when
  * there is none yet.
  */
 char *frame_receive(void)
 {
+	if (on_serial)
+		return serial_receive();
 	drop(in_used);
 	in_used = 0;
 	fill();
@@ -179,7 +201,7 @@ char *frame_receive(void)
 		head = nl + 1 - in;
 		if (in_len < head + len + 1)
 			return NULL;
-		if (in[head + len] != '\n' || crc32_of(in + head, len) != crc) {
+		if (in[head + len] != '\n' || frame_crc32(in + head, len) != crc) {
 			resync();
 			send_error("a frame of %zu bytes came in damaged and was dropped", len);
 			continue;

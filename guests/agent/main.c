@@ -32,12 +32,19 @@ static int cpus(void)
 
 void send_hello(void)
 {
+	char build_id[NAME_MAX_LEN * 2], boot[NAME_MAX_LEN], boot_id[NAME_MAX_LEN];
 	struct utsname u;
 
 	uname(&u);
+	kernel_build_id(build_id, sizeof(build_id));
 	json_begin("hello");
 	json_num("protocol", PROTOCOL);
 	json_str("release", u.release);
+	json_str("build_id", build_id);
+	if (kernel_parameter("testbed.boot", boot, sizeof(boot)))
+		json_str("boot", boot);
+	if (file_read("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id)) > 0)
+		json_str("boot_id", boot_id);
 	json_num("levels", page_table_levels());
 	json_num("vcpus", cpus());
 	json_num("tainted", kernel_tainted());
@@ -60,30 +67,47 @@ static void obey(char *payload)
 		send_error("unknown cmd=%.50s", c.cmd);
 }
 
-int main(void)
+static void open_virtio(void)
 {
-	struct pollfd p = { .events = POLLIN };
-	char *payload;
-	int fd;
+	int fd = setup_port();
 
-	setup_mounts();
-	if (setup_wants_shell())
-		setup_shell();
-	fd = setup_port();
 	if (fd < 0) {
 		file_write("/dev/console", "\nagent: no virtio port named testbed.data\n");
 		setup_poweroff();
 	}
-	setup_oom_proof();
 	frame_open(fd);
+}
+
+static void open_serial(const char *spec)
+{
+	if (!serial_open(spec)) {
+		file_write("/dev/console", "\nagent: testbed.port= names no serial line\n");
+		setup_poweroff();
+	}
+	frame_open_serial();
+}
+
+int main(void)
+{
+	struct pollfd p = { .events = POLLIN };
+	char *payload, port[NAME_MAX_LEN];
+
+	setup_mounts();
+	if (setup_wants_shell())
+		setup_shell();
+	if (kernel_parameter("testbed.port", port, sizeof(port)))
+		open_serial(port);
+	else
+		open_virtio();
+	setup_oom_proof();
 	send_hello();
 	for (;;) {
-		p.fd = frame_pollfd();
-		poll(&p, 1, p.fd < 0 ? NO_HOST_MS : -1);
 		/*
 		 * Also without a host: a read is what tells that half a frame will never be whole.
 		 */
 		while ((payload = frame_receive()))
 			obey(payload);
+		p.fd = frame_pollfd();
+		poll(&p, 1, p.fd < 0 ? NO_HOST_MS : -1);
 	}
 }

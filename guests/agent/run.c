@@ -130,7 +130,7 @@ static void attend(const struct command *c, struct workload *w)
 			fds[ERR].fd = -1;
 		if (fds[CONTROL].revents && !read_marks(c, w))
 			fds[CONTROL].fd = -1;
-		if (fds[PORT].revents)
+		if (fds[PORT].revents || frame_waiting())
 			obey(c, w);
 		if (!stopped && !fds[GONE].revents)
 			sampler_run();

@@ -95,14 +95,9 @@ void setup_oom_proof(void)
 
 bool setup_wants_shell(void)
 {
-	char text[4096], *save, *word;
+	char value[NAME_MAX_LEN];
 
-	if (file_read("/proc/cmdline", text, sizeof(text)) < 0)
-		return false;
-	for (word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save))
-		if (!strcmp(word, "testbed.shell"))
-			return true;
-	return false;
+	return kernel_parameter("testbed.shell", value, sizeof(value));
 }
 
 /* A terminal for a person: a session of its own, so that ^C and job control work. */

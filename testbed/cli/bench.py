@@ -17,8 +17,9 @@ from testbed.report.overhead import overhead_summary, overhead_table
 from testbed.run.benchcensus import SIZES, Speed, bench_census
 from testbed.run.benchoverhead import bench_overhead, missed
 from testbed.run.cluster.connect import check_extra
-from testbed.run.conduct import EXIT_BAD, EXIT_INTERRUPTED, accelerator
+from testbed.run.conduct import EXIT_BAD, EXIT_INTERRUPTED
 from testbed.run.signals import interruptible
+from testbed.run.where import accelerator
 from testbed.spec import KernelSpec, load_guest, resolve_kernel
 
 __all__ = ["app"]

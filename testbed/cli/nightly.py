@@ -9,7 +9,19 @@ import typer
 from testbed.cli.conclude import Emitter, conclude
 from testbed.cli.output import fail, say
 from testbed.cli.progress import shown
-from testbed.cli.run import AccelName, Jobs, Json, Kernels, Out, RequireKvm, Scale
+from testbed.cli.run import (
+    AccelName,
+    ClusterUrl,
+    Jobs,
+    Json,
+    Kernels,
+    Machine,
+    Out,
+    RequireKvm,
+    Scale,
+    check_where,
+    executor_of,
+)
 from testbed.cli.where import checkout_root
 from testbed.report.night import drift_lines
 from testbed.run.conduct import EXIT_INTERRUPTED
@@ -32,7 +44,9 @@ def nightly(
     kernel: Kernels = None,
     accel: AccelName = "auto",
     require_kvm: RequireKvm = False,
+    machine: Machine = None,
     jobs: Jobs = None,
+    cluster_url: ClusterUrl = None,
     scale: Scale = None,
     keep: Keep = 30,
     no_overhead: NoOverhead = False,
@@ -45,15 +59,24 @@ def nightly(
     from testbed.run.nightly import NightPlan
     from testbed.run.nightly import nightly as night_of
 
+    check_where(accel, require_kvm, machine, jobs)
     request = Request(
-        checkout_root(), (matrix,), tuple(kernel or ()), None, scale, {}, 1, accel, require_kvm, jobs, retry=True
+        checkout_root(),
+        (matrix,),
+        tuple(kernel or ()),
+        scale=scale,
+        accel=accel,
+        require_kvm=require_kvm,
+        jobs=jobs,
+        machine=machine,
+        retry=True,
     )
     wanted = NightPlan(request, out, db or history_url(out), keep, not no_overhead, reports)
     emitted = Emitter(json_)
     with interruptible():
         try:
-            with shown() as progress:
-                night = night_of(wanted, progress, emitted)
+            with shown() as progress, executor_of(cluster_url, progress) as executor:
+                night = night_of(wanted, progress, emitted, executor)
         except KeyboardInterrupt:
             fail("interrupted; what finished is kept, and taken into history by the next night")
             raise typer.Exit(EXIT_INTERRUPTED) from None

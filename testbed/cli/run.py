@@ -15,14 +15,16 @@ from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
 from testbed.run.byhand import dry_lines
 from testbed.run.cluster.executor import cluster
-from testbed.run.conduct import EXIT_INTERRUPTED, accelerator, conduct, exit_code, go_on
+from testbed.run.conduct import EXIT_INTERRUPTED, conduct, exit_code, go_on
 from testbed.run.executor import Executor
 from testbed.run.plan import Cell, Request, plan
 from testbed.run.resume import reopen
 from testbed.run.signals import interruptible
+from testbed.run.where import accelerator
+from testbed.spec import load_machine
 from testbed.store.folder import RunFolder
 
-__all__ = ["run"]
+__all__ = ["check_where", "executor_of", "run"]
 
 
 Targets = Annotated[list[str] | None, typer.Argument(help="Matrices, scenario names or files; default: quick.")]
@@ -30,6 +32,7 @@ Kernels = Annotated[list[str] | None, typer.Option("--kernel", "-k", help="Kerne
 Guest = Annotated[str | None, typer.Option(help="Guest instead of the scenario's own.")]
 AccelName = Annotated[str, typer.Option(help="auto, kvm or tcg.")]
 RequireKvm = Annotated[bool, typer.Option("--require-kvm", help="Exit 2 where KVM runs no guest.")]
+Machine = Annotated[str | None, typer.Option(help="Physical machine (docs/machines.md) in place of guests here.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Guests at once; default by CPUs and memory.")]
 Repeat = Annotated[int, typer.Option(min=1, help="Run each cell so often.")]
 Scale = Annotated[str | None, typer.Option(help="small or full; default: the matrix's.")]
@@ -57,6 +60,7 @@ def run(
     guest: Guest = None,
     accel: AccelName = "auto",
     require_kvm: RequireKvm = False,
+    machine: Machine = None,
     jobs: Jobs = None,
     repeat: Repeat = 1,
     scale: Scale = None,
@@ -77,11 +81,10 @@ def run(
             if resume is not None:
                 _refuse_plan_options(context)
                 reopened = reopen(root, RunFolder.find(resume, out))
-                with shown() as progress, _where(cluster_url, progress) as executor:
+                with shown() as progress, executor_of(cluster_url, progress) as executor:
                     done = go_on(reopened, jobs, progress, emitted, fail, executor)
             else:
-                if accel not in ("auto", "kvm", "tcg"):
-                    raise SpecError(f"--accel {accel}: unknown; auto, kvm or tcg")
+                check_where(accel, require_kvm, machine, jobs)
                 names, kernels, overrides = tuple(targets or ()), tuple(kernel or ()), _settings(setting or [])
                 request = Request(
                     root,
@@ -96,12 +99,13 @@ def run(
                     jobs,
                     census=not no_census,
                     retry=retry,
+                    machine=machine,
                 )
                 cells = plan(request)
                 if dry_run:
                     _print_lines(request, cells)
                     return
-                with shown() as progress, _where(cluster_url, progress) as executor:
+                with shown() as progress, executor_of(cluster_url, progress) as executor:
                     done = conduct(request, cells, out, progress, emitted, executor=executor)
         except KeyboardInterrupt:
             fail("interrupted while no cell was under way")
@@ -111,14 +115,27 @@ def run(
     raise typer.Exit(exit_code(done))
 
 
-def _where(cluster_url: str | None, progress: Progress) -> AbstractContextManager[Executor | None]:
+def check_where(accel: str, require_kvm: bool, machine: str | None, jobs: int | None) -> None:
+    """Raise SpecError for an unknown accelerator, and for a machine together with what only guests have."""
+    if accel not in ("auto", "kvm", "tcg"):
+        raise SpecError(f"--accel {accel}: unknown; auto, kvm or tcg")
+    if machine is not None and (accel != "auto" or require_kvm or jobs not in (None, 1)):
+        raise SpecError("--machine: one cell at a time, and no accelerator; drop --accel, --require-kvm, --jobs")
+
+
+def executor_of(cluster_url: str | None, progress: Progress) -> AbstractContextManager[Executor | None]:
+    """Give what runs cells on the workers of a cluster, None for this host; its workers end with the block."""
     return nullcontext() if cluster_url is None else cluster(cluster_url, progress)
 
 
 def _print_lines(request: Request, cells: list[Cell]) -> None:
     with shown() as progress:
-        chosen = accelerator(request.accel, request.require_kvm, progress)
-        lines = list(dry_lines(request.root, cells, chosen, progress))
+        on = (
+            load_machine(request.root, request.machine)
+            if request.machine
+            else accelerator(request.accel, request.require_kvm, progress)
+        )
+        lines = list(dry_lines(request.root, cells, on, progress))
     for line in lines:
         say(line)
 

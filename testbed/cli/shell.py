@@ -12,7 +12,7 @@ from testbed.cli.progress import shown
 from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
 from testbed.run.byhand import shell_argv, stored_cell
-from testbed.run.conduct import accelerator
+from testbed.run.where import accelerator
 from testbed.spec import load_guest, resolve_kernel
 from testbed.store.folder import RunFolder
 

@@ -10,7 +10,7 @@ from testbed.cli.progress import shown
 from testbed.errors import SpecError
 from testbed.run.cluster.connect import check_extra, check_url
 from testbed.run.cluster.share import usable
-from testbed.run.conduct import accelerator
+from testbed.run.where import accelerator
 from testbed.spec.units import parse_memory
 
 __all__ = ["worker"]

@@ -24,6 +24,7 @@ from testbed.errors import GuestHung, GuestLost, LaunchFailed, QmpLost
 from testbed.machine.channel import Channel
 from testbed.machine.console import PIPE_READS, Console, make_pipes
 from testbed.machine.deadline import Deadline
+from testbed.machine.inspect import registers, sysrq
 from testbed.machine.process import QemuProcess
 from testbed.machine.qemu import Launch, qemu_argv
 from testbed.machine.qmp import Qmp
@@ -178,6 +179,19 @@ class Machine:
             self._part(self._process).wait(AFTERMATH_S)
             hear_out(self.qmp, self._part(self._console), self._watch)
             self._check_alive()
+
+    @property
+    def guest(self) -> Self:
+        """Itself, which can be stopped and looked at from outside."""
+        return self
+
+    def registers(self) -> str:
+        """Give the registers of all vCPUs as QEMU prints them; QmpLost where QEMU itself stands still."""
+        return registers(self.qmp)
+
+    def sysrq(self, key: str, wait_s: float) -> str:
+        """Ask the kernel by magic sysrq; empty where it does not answer, QmpLost where QEMU does not."""
+        return sysrq(self.qmp, self.console, key, wait_s)
 
     @property
     def console(self) -> Console:

@@ -10,9 +10,9 @@ from testbed.judge.crash import find_crash
 from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine
 from testbed.machine.sockets import socket_folder
-from testbed.run.conduct import accelerator
 from testbed.run.guard import Guard
 from testbed.run.launching import BOOT_S, guest_launch, slowdown
+from testbed.run.where import accelerator
 from testbed.spec import load_guest
 
 __all__ = ["boot_check"]

@@ -11,8 +11,9 @@ from testbed.machine.qemu import interactive_argv
 from testbed.run.cell import launch_for
 from testbed.run.handlines import HandLines, hand_lines, read_hand_lines
 from testbed.run.launching import guest_launch, slowdown
+from testbed.run.metal import metal_boot
 from testbed.run.plan import Cell
-from testbed.spec import GuestSpec, KernelSpec
+from testbed.spec import GuestSpec, KernelSpec, MachineSpec
 from testbed.store.folder import RunFolder
 
 __all__ = ["dry_lines", "shell_argv", "stored_cell"]
@@ -22,15 +23,19 @@ __all__ = ["dry_lines", "shell_argv", "stored_cell"]
 NOWHERE = Path("/nonexistent")
 
 
-def dry_lines(root: Path, cells: Sequence[Cell], accel: Accel, progress: Progress) -> Iterator[str]:
-    """Give :func:`hand_lines` of each cell.
+def dry_lines(root: Path, cells: Sequence[Cell], on: Accel | MachineSpec, progress: Progress) -> Iterator[str]:
+    """Give :func:`hand_lines` of each cell; of a physical machine, which has no such line, what it is to boot.
 
     Artefacts are named by content, so their paths are known before they are built; another line says what is missing.
     """
     for cell in cells:
         kernel = kernel_path(root, cell.kernel, progress)
         initramfs = guest_path(root, cell.guest, progress)
-        title, line = hand_lines(cell, launch_for(cell, accel, kernel, initramfs, NOWHERE, NOWHERE))
+        if isinstance(on, MachineSpec):
+            boot = metal_boot(on, cell, kernel, initramfs, NOWHERE)
+            title, line = f"# {cell.name}: {cell.workload_line}", f"{kernel} {initramfs} {boot.parameters}"
+        else:
+            title, line = hand_lines(cell, launch_for(cell, on, kernel, initramfs, NOWHERE, NOWHERE))
         yield title
         if not kernel.is_file():
             yield f"# not built yet: ./tb kernel build {cell.kernel.name}"

@@ -4,12 +4,14 @@
 import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from testbed.build import GuestImage, KernelImage
-from testbed.errors import GuestHung, GuestLost, MachineError, MeasureError, QmpLost
+from testbed.errors import GuestHung, GuestLost, LineLost, MachineError, MeasureError, QmpLost
 from testbed.judge.evidence import Evidence
 from testbed.judge.ktap import Ktap, parse_ktap
 from testbed.judge.selftest import judge_selftest
@@ -17,13 +19,16 @@ from testbed.judge.verdict import Verdict, judge
 from testbed.machine.accel import Accel
 from testbed.machine.machine import Machine
 from testbed.machine.qemu import Launch
+from testbed.machine.serialmachine import SerialMachine
 from testbed.machine.sockets import socket_folder
+from testbed.machine.target import Target
 from testbed.measure.symbols import Symbols
 from testbed.run.drive import NO_CENSUS, OUTPUT, STDOUT, Notes, autopsy, drive
 from testbed.run.guard import Guard
 from testbed.run.handlines import hand_lines
 from testbed.run.host import host_facts
 from testbed.run.launching import guest_launch, slowdown
+from testbed.run.metal import Metal, metal_boot, metal_slowdown
 from testbed.run.plan import Cell
 from testbed.run.postmortem import crash_text, hang_text
 from testbed.store.record import CellResult
@@ -33,7 +38,7 @@ __all__ = ["Job", "guest_record", "launch_for", "run_cell", "scenario_record", "
 
 @dataclass(frozen=True)
 class Job:
-    """A cell with the artefacts it runs on."""
+    """A cell with the artefacts it runs on, and the machine if that is no guest on this host."""
 
     cell: Cell
     kernel: KernelImage
@@ -42,12 +47,22 @@ class Job:
     run: str
     folder: Path
     census: bool = True
+    metal: Metal | None = None
     retry: bool = False
 
     @property
     def slowdown(self) -> float:
         """How much longer than on KVM things may take here."""
+        if self.metal is not None:
+            return metal_slowdown(self.metal.spec, self.cell)
         return slowdown(self.accel, self.cell.kernel.name)
+
+    @property
+    def unexamined(self) -> str:
+        """Why nobody is to look at its memory from outside; empty where somebody is."""
+        if self.metal is not None:
+            return self.metal.unexamined
+        return "" if self.census else NO_CENSUS
 
 
 def launch_for(cell: Cell, accel: Accel, kernel: Path, initramfs: Path, folder: Path, sockets: Path) -> Launch:
@@ -72,22 +87,19 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
     began = time.monotonic()
     notes, guard, end = Notes(), Guard(), _End()
     symbols = Symbols(job.kernel.vmlinux)
-    with socket_folder() as sockets:
-        launch = launch_for(job.cell, job.accel, job.kernel.bzimage, job.guest.initramfs, job.folder, sockets)
-        (job.folder / "by-hand.txt").write_text("\n".join(hand_lines(job.cell, launch)) + "\n")
-        with Machine(launch, guard, cancelled) as machine:
-            try:
-                _drive(machine, guard, job, notes)
-            except GuestHung as hung:
-                end = _hung(machine, guard, job, symbols, hung)
-                autopsy(machine, job.folder, notes)
-            except GuestLost as lost:
-                end = _End(loss=str(lost), log=guard.log())
-                autopsy(machine, job.folder, notes)
-            except (MachineError, MeasureError) as error:
-                # QEMU that did not come up or was killed, and numbers that can't be taken, say nothing of the kernel
-                end = _End(harness=str(error))
-            console = machine.console_text
+    with _target(job, guard, cancelled) as machine:
+        try:
+            _drive(machine, guard, job, notes)
+        except GuestHung as hung:
+            end = _hung(machine, guard, job, symbols, hung)
+            autopsy(machine, job.folder, notes)
+        except GuestLost as lost:
+            end = _End(loss=str(lost), log=guard.log())
+            autopsy(machine, job.folder, notes)
+        except (MachineError, MeasureError) as error:
+            # QEMU that did not come up or was killed, and numbers that can't be taken, say nothing of the kernel
+            end = _End(harness=str(error))
+        console = machine.console_text
     evidence = _evidence(job, notes, guard, end, console)
     (job.folder / "evidence.json").write_text(json.dumps(evidence.record()) + "\n")
     if end.log:
@@ -99,18 +111,39 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
     return _result(job, notes, verdict, ktap, time.monotonic() - began)
 
 
-def _hung(machine: Machine, guard: Guard, job: Job, symbols: Symbols, hung: GuestHung) -> _End:
+@contextmanager
+def _target(job: Job, guard: Guard, cancelled: threading.Event) -> Iterator[Target]:
+    """What the cell runs on, not started yet; its folder says how to boot the same by hand."""
+    kernel, initramfs = job.kernel.bzimage, job.guest.initramfs
+    with socket_folder() as sockets:
+        # of a machine's cell too: a guest on this host is where its kernel can be looked at
+        accel = job.accel if job.metal is None else Accel("tcg", "by hand")
+        launch = launch_for(job.cell, accel, kernel, initramfs, job.folder, sockets)
+        (job.folder / "by-hand.txt").write_text("\n".join(hand_lines(job.cell, launch)) + "\n")
+        if job.metal is None:
+            with Machine(launch, guard, cancelled) as guest:
+                yield guest
+            return
+    boot = metal_boot(job.metal.spec, job.cell, kernel, initramfs, job.folder)
+    (job.folder / "cmdline.txt").write_text(f"{boot.parameters}\n")
+    with SerialMachine(boot, job.metal.switch, guard, cancelled) as machine:
+        yield machine
+
+
+def _hung(machine: Target, guard: Guard, job: Job, symbols: Symbols, hung: GuestHung) -> _End:
     try:
         text, where = hang_text(machine, symbols, job.slowdown)
     except QmpLost as lost:
         return _End(harness=f"{hung}; QEMU itself stands still ({lost}), nothing is known of the guest")
+    except LineLost as lost:
+        return _End(harness=f"{hung}; {lost}")
     (job.folder / "hang.txt").write_text(text)
     return _End(loss=f"{hung}; {where}", hung=True, log=guard.log())
 
 
-def _drive(machine: Machine, guard: Guard, job: Job, notes: Notes) -> None:
+def _drive(machine: Target, guard: Guard, job: Job, notes: Notes) -> None:
     try:
-        drive(machine, guard, job.cell, job.kernel.vmlinux, job.folder, job.slowdown, notes, job.census)
+        drive(machine, guard, job.cell, job.kernel, job.folder, job.slowdown, notes, job.unexamined)
     except (QmpLost, MeasureError):
         # a monitor or a memory that can't be read may be those of a guest that has just died
         machine.look_again()
@@ -131,7 +164,7 @@ def _evidence(job: Job, notes: Notes, guard: Guard, end: _End, console: str) -> 
         refuted=frozenset(guard.refuted),
         log=end.log,
         tainted=notes.tainted,
-        unexamined="" if job.census else NO_CENSUS,
+        unexamined=job.unexamined,
     )
 
 
@@ -172,7 +205,7 @@ def _result(job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s:
         values=notes.values,
         crash=_crash_record(verdict),
         subtests={result.name: result.outcome for result in ktap.results} if ktap else None,
-        host=host_facts()["host"],
+        host=job.metal.host(host_facts()["host"]) if job.metal else host_facts()["host"],
     )
     write_verdict(job.folder, result)
     return result

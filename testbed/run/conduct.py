@@ -3,25 +3,28 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from testbed.build import Progress, cache_root, proof_image
+from testbed.build import Progress
 from testbed.errors import HostError, SourceUnavailable
 from testbed.judge.regression import excused
 from testbed.judge.verdict import EXPECTED
-from testbed.machine.accel import Accel, Proof, choose
 from testbed.run.artefacts import Artefacts, build_artefacts, check_images, check_sources, kernel_facts
+from testbed.run.blame import blamed
 from testbed.run.cell import Job
 from testbed.run.executor import Executor
 from testbed.run.formats import run_junit
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs, run_jobs
+from testbed.run.metal import Patience
 from testbed.run.plan import Cell, Request
 from testbed.run.resume import Reopened
 from testbed.run.skipped import skipped
+from testbed.run.where import Where, where_of
 from testbed.store.durable import write_whole
 from testbed.store.folder import RunFolder
 from testbed.store.record import CellResult
@@ -33,7 +36,6 @@ __all__ = [
     "EXIT_INTERRUPTED",
     "EXIT_OK",
     "Conducted",
-    "accelerator",
     "conduct",
     "exit_code",
     "go_on",
@@ -58,15 +60,6 @@ class Conducted:
     broken: str = ""
 
 
-def accelerator(want: str, require_kvm: bool, progress: Progress, fresh: bool = False) -> Accel:
-    """Choose the accelerator by proof, a ``fresh`` one if asked; boots a cached kernel, else Debian's cloud kernel."""
-    progress("accelerator", "proof by booting a guest")
-    kernel, initramfs = proof_image(progress)
-    accel = choose(want, require_kvm, Proof(kernel, initramfs), cache_root(), fresh)
-    progress("accelerator", f"{accel.kind} ({accel.reason})")
-    return accel
-
-
 def conduct(
     request: Request,
     cells: Sequence[Cell],
@@ -84,14 +77,14 @@ def conduct(
     skipped, unless nothing else is left to run.
     """
     # seconds; a host that can't run it learns so before the builds
-    accel = _accelerator(request, cells, executor, progress)
+    where = where_of(request, cells, executor, progress)
     RunFolder.prepare(out)
     artefacts = build_artefacts(request.root, cells, progress)
     header = {
         **host_facts(),
         **facts,
         "argv": sys.argv,
-        "accel": asdict(accel),
+        "accel": asdict(where.accel),
         "request": request.stored(),
         "kernels": {name: kernel_facts(image) for name, image in artefacts.kernels.items()},
         "unavailable": artefacts.unavailable,
@@ -100,7 +93,7 @@ def conduct(
         "digests": {cell.name: cell.digest for cell in cells},
     }
     folder = RunFolder.create(out, header)
-    return _run(folder, cells, artefacts, accel, request, request.jobs, progress, finished, executor)
+    return _run(folder, cells, artefacts, where, request, progress, finished)
 
 
 def go_on(
@@ -119,7 +112,7 @@ def go_on(
     if not reopened.left:
         tell(f"{folder.path}: nothing is left to run, all {len(reopened.cells)} cells have a record")
         return _end(folder, interrupted=False)
-    accel = _accelerator(request, reopened.left, executor, progress)
+    where = where_of(request, reopened.left, executor, progress)
     unavailable: dict[str, str] = folder.header().get("unavailable", {})
     to_run = [cell for cell in reopened.left if cell.kernel.name not in unavailable]
     check_sources(request.root, folder, to_run, progress)
@@ -128,46 +121,43 @@ def go_on(
         raise SourceUnavailable(reason)  # the run had it: its cells are not to be skipped but run another time
     check_images(folder, artefacts)
     artefacts = replace(artefacts, unavailable=unavailable)
-    for line in reopened.take_up({**host_facts(), "argv": sys.argv, "accel": asdict(accel)}):
+    recorded = {cell.name for cell in reopened.cells} - {cell.name for cell in reopened.left}
+    suspects = blamed(folder, recorded, where.metal.spec.name) if where.metal else {}
+    for line in reopened.take_up({**host_facts(), "argv": sys.argv, "accel": asdict(where.accel)}, suspects):
         tell(line)
-    return _run(folder, reopened.left, artefacts, accel, request, jobs or request.jobs, progress, finished, executor)
-
-
-def _accelerator(request: Request, cells: Sequence[Cell], executor: Executor | None, progress: Progress) -> Accel:
-    if executor is None:
-        return accelerator(request.accel, request.require_kvm, progress)
-    return executor.accelerator(request, cells)
+    where = replace(where, at_once=jobs or where.at_once)
+    return _run(folder, reopened.left, artefacts, where, request, progress, finished, suspects)
 
 
 def _run(
     folder: RunFolder,
     cells: Sequence[Cell],
     artefacts: Artefacts,
-    accel: Accel,
+    where: Where,
     request: Request,
-    at_once: int | None,
     progress: Progress,
     finished: Callable[[dict[str, Any]], None],
-    executor: Executor | None,
+    suspects: Mapping[str, str] | None = None,
 ) -> Conducted:
-    kernels, guests = artefacts.kernels, artefacts.guests
-    not_run = skipped(cells, artefacts, accel, folder.id)
+    kernels, guests, metal = artefacts.kernels, artefacts.guests, where.metal
+    not_run = skipped(cells, artefacts, where.accel, folder.id, metal.spec if metal else None, suspects)
     left_out = {result.cell for result in not_run}
     jobs = [
         Job(
             cell=cell,
             kernel=kernels[cell.kernel.name],
             guest=guests[cell.guest.name],
-            accel=accel,
+            accel=where.accel,
             run=folder.id,
             folder=folder.cell(cell.name),
             census=request.census,
+            metal=metal,
             retry=request.retry,
         )
         for cell in cells
         if cell.name not in left_out
     ]
-    done = 0
+    done, patience = 0, Patience()
 
     def begin(*begun: Job) -> None:
         folder.attempt_all([job.cell.name for job in begun])
@@ -175,6 +165,9 @@ def _run(
 
     def keep(*results: CellResult) -> None:
         folder.append(*(result.record() for result in results))
+        if metal:
+            for result in results:
+                patience.note(result)
 
     def tell(result: CellResult) -> None:
         nonlocal done
@@ -187,16 +180,20 @@ def _run(
         for result in not_run:
             folder.append(result.record())
             finished(result.record())
-        if executor is None:
-            run_jobs(jobs, at_once or default_jobs(jobs), begin, keep, tell)
+        if where.executor is not None:
+            where.executor.run(jobs, where.at_once, begin, keep, tell)
         else:
-            executor.run(jobs, at_once, begin, keep, tell)
+            run_jobs(jobs, 1 if metal else where.at_once or default_jobs(jobs), begin, keep, tell)
     except KeyboardInterrupt:
         interrupted = True
+        folder.call_off()
     except HostError as error:
         broken = str(error)
+        folder.call_off()
     except OSError as error:
         broken = f"{error.filename or folder.path}: {error.strerror}"
+        with suppress(OSError):
+            folder.call_off()
     return _end(folder, interrupted, broken)
 
 

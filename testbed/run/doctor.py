@@ -14,7 +14,7 @@ import psutil
 from testbed.build import Progress, cache_root
 from testbed.errors import HostError, TestbedError
 from testbed.machine.accel import Accel, qemu_version
-from testbed.run.conduct import accelerator
+from testbed.run.where import accelerator
 
 __all__ = ["Diagnosis", "Finding", "examine"]
 

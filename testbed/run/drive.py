@@ -12,9 +12,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.build import KernelImage
 from testbed.errors import GuestHung, MeasureError, QmpLost
 from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine
+from testbed.machine.target import Target
 from testbed.measure.outside import Examiner
 from testbed.measure.sample import census_record, console_pattern, judged_spaces, sample
 from testbed.run.guard import Guard
@@ -60,27 +62,24 @@ class Notes:
 
 
 def drive(
-    machine: Machine,
+    machine: Target,
     guard: Guard,
     cell: Cell,
-    vmlinux: Path,
+    kernel: KernelImage,
     folder: Path,
     slow: float,
     notes: Notes,
-    census: bool = True,
+    unexamined: str = "",
 ) -> None:
     """Boot the guest and run the workload; what is learnt goes to ``notes``, every message to ``samples.jsonl``.
 
-    Without ``census`` the guest's memory is not read from outside.
+    ``unexamined`` says why the guest's memory is not read from outside; empty where it is.
 
     Raises MachineError when the guest dies or makes no progress, MeasureError when it cannot be measured.
     """
     began = time.monotonic()
     hello = machine.start(Deadline.after(BOOT_S, slow))
-    if hello["levels"] != cell.guest.levels:
-        # QEMU only warns where the host's CPU lacks LA57
-        wrong = f"the guest has {hello['levels']} levels of page tables, not {cell.guest.levels}"
-        raise MeasureError(f"{wrong}; use --accel tcg")
+    _check(hello, cell, kernel)
     notes.start_s = round(time.monotonic() - began, 3)
     notes.tainted, notes.heard = hello["tainted"], time.monotonic()
     scenario = cell.scenario
@@ -95,10 +94,12 @@ def drive(
         ("sample_ms", str(SAMPLE_MS)),
     )
     deadline = Deadline.after(scenario.deadline_s, slow)
+    guest = machine.guest
     with (folder / "samples.jsonl").open("w") as file, (folder / OUTPUT).open("w") as output:
-        samples = Samples(file, machine)
+        samples = Samples(file, guest)
         # the workload is on its way to its first phase meanwhile
-        unexamined = _attach(machine, guard, vmlinux, notes) if census else NO_CENSUS
+        if not unexamined and guest is not None:
+            unexamined = _attach(guest, guard, kernel.vmlinux, notes)
         while notes.exit is None:
             message = _next(machine, deadline, slow, notes, samples)
             samples.note(message)
@@ -114,7 +115,22 @@ def drive(
     _answer(machine, slow)
 
 
-def _next(machine: Machine, deadline: Deadline, slow: float, notes: Notes, samples: Samples) -> dict[str, Any]:
+def _check(hello: Mapping[str, Any], cell: Cell, kernel: KernelImage) -> None:
+    """Raise MeasureError unless what has booted is what the record will call it."""
+    booted, wanted = [(hello["release"], hello["build_id"]), (kernel.release, kernel.build_id)]
+    if booted != wanted:
+        release, build_id = booted
+        raise MeasureError(
+            f"another kernel booted than {kernel.name}: release {release}, build ID {build_id or 'none'}, "
+            f"where {kernel.release}, {kernel.build_id} was to; nothing is measured of it"
+        )
+    if hello["levels"] != cell.guest.levels:
+        # QEMU only warns where the host's CPU lacks LA57
+        wrong = f"the guest has {hello['levels']} levels of page tables, not {cell.guest.levels}"
+        raise MeasureError(f"{wrong}; use --accel tcg")
+
+
+def _next(machine: Target, deadline: Deadline, slow: float, notes: Notes, samples: Samples) -> dict[str, Any]:
     """Wait for the agent's next message: GuestHung after silence, and when the workload's own time is over."""
     silence = Deadline.after(SILENCE_S, slow)
     first = min(silence, deadline, key=lambda d: d.at)
@@ -129,7 +145,7 @@ def _next(machine: Machine, deadline: Deadline, slow: float, notes: Notes, sampl
     return message
 
 
-def _hear(machine: Machine, deadline: Deadline, samples: Samples) -> dict[str, Any]:
+def _hear(machine: Target, deadline: Deadline, samples: Samples) -> dict[str, Any]:
     """Wait as ``machine.receive`` does, and look at QEMU from outside now and then, whether or not the agent talks."""
     while not deadline.passed:
         samples.look()
@@ -149,7 +165,7 @@ def _standing(notes: Notes) -> str:
     return f"the last phase was {last!r}" if last else "no phase was reached"
 
 
-def _answer(machine: Machine, slow: float) -> None:
+def _answer(machine: Target, slow: float) -> None:
     """Wait for a hello; heartbeats may be before it."""
     deadline = Deadline.after(SILENCE_S, slow)
     while machine.receive(deadline)["type"] != "hello":
@@ -180,7 +196,7 @@ def _attach(machine: Machine, guard: Guard, vmlinux: Path, notes: Notes) -> str:
 
 
 def _phase(
-    machine: Machine, message: Mapping[str, Any], folder: Path, slow: float, notes: Notes, unexamined: str
+    machine: Target, message: Mapping[str, Any], folder: Path, slow: float, notes: Notes, unexamined: str
 ) -> str:
     """Note a phase, and how often it was read; what the agent is to do next."""
     phase = message["phase"]
@@ -192,7 +208,7 @@ def _phase(
 
 
 def _measure(
-    machine: Machine, message: Mapping[str, Any], folder: Path, slow: float, notes: Notes, unexamined: str
+    machine: Target, message: Mapping[str, Any], folder: Path, slow: float, notes: Notes, unexamined: str
 ) -> dict[str, Any]:
     """Read all channels of a phase; the workload waits, the vCPUs stand still for the view from outside."""
     phase, notes.pid = message["phase"], int(message["pid"])
@@ -200,27 +216,29 @@ def _measure(
         raise MeasureError(f"the guest names a phase {phase!r}; it is to be part of a file's name")
     line = machine.expect_console(console_pattern(notes.nonce, phase), Deadline.after(CONSOLE_S, slow))
     census, stale = None, 0
-    if notes.examiner is not None and machine.pid is not None:
-        machine.pause()
+    guest = machine.guest
+    if guest is not None and notes.examiner is not None and guest.pid is not None:
+        guest.pause()
         try:
-            census = notes.examiner.census(machine.pid, machine.qmp.execute)
+            census = notes.examiner.census(guest.pid, guest.qmp.execute)
             if len(notes.frames):
                 stale = notes.examiner.stale_entries(notes.frames)
         finally:
-            machine.resume()
+            guest.resume()
         census.save(census_path(folder, phase))
         notes.frames = np.union1d(notes.frames, census.frames(judged_spaces(census, notes.pid)))
     record = sample(message["counters"], line, census, notes.pid, unexamined, stale)
     return {**record, "settled": message["settled"], "settle_ms": message["settle_ms"]}
 
 
-def autopsy(machine: Machine, folder: Path, notes: Notes) -> None:
+def autopsy(machine: Target, folder: Path, notes: Notes) -> None:
     """Take the census of a guest that is dead or stands still, as phase ``death``; say why where that can't be."""
-    if notes.examiner is None or machine.pid is None:
+    guest = machine.guest
+    if guest is None or notes.examiner is None or guest.pid is None:
         return
     try:
-        machine.qmp.execute("stop")
-        census = notes.examiner.census(machine.pid, machine.qmp.execute)
+        guest.qmp.execute("stop")
+        census = notes.examiner.census(guest.pid, guest.qmp.execute)
     except (MeasureError, QmpLost) as error:
         notes.phases[DEATH] = {"unexamined": str(error)}
         return

@@ -7,7 +7,7 @@ from testbed.machine.accel import Accel
 from testbed.machine.qemu import Launch
 from testbed.spec import GuestSpec
 
-__all__ = ["BOOT_S", "SILENCE_S", "guest_launch", "slowdown"]
+__all__ = ["BOOT_S", "SILENCE_S", "guest_launch", "slowdown", "watchdogs"]
 
 # Seconds from launch to the agent's hello on KVM, with room to spare.
 BOOT_S = 15.0
@@ -16,7 +16,7 @@ SILENCE_S = 20.0
 # Documentation/admin-guide/kernel-parameters.txt: thresholds above these are refused.
 LONGEST_WATCHDOG_S = 60
 LONGEST_STALL_S = 300
-SLOWDOWN = {"kvm": 1.0, "tcg": 6.0}
+SLOWDOWN = {"kvm": 1.0, "tcg": 6.0, "metal": 1.0}
 DEBUG_SLOWDOWN = 8.0
 
 
@@ -44,11 +44,11 @@ def guest_launch(
         levels=guest.levels,
         folder=folder,
         sockets=sockets,
-        cmdline=_watchdogs(slow),
+        cmdline=watchdogs(slow),
     )
 
 
-def _watchdogs(slow: float) -> tuple[str, ...]:
+def watchdogs(slow: float) -> tuple[str, ...]:
     """Kernel parameters that let a kernel which stands still say so before we call it a hang.
 
     A soft lockup is told after twice ``watchdog_thresh`` (kernel/watchdog.c), before an RCU stall, which tells less. A

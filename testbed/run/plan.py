@@ -44,13 +44,15 @@ class Request:
     require_kvm: bool = False
     jobs: int | None = None
     census: bool = True
+    machine: str | None = None
     retry: bool = False
 
     def stored(self) -> dict[str, Any]:
         """Give the JSON form, without the checkout: a run is gone on with in any checkout that plans the same."""
         # a file is named from where the person stood
-        targets = [str(Path(name).absolute()) if _is_file(name) else name for name in self.targets]
-        form = {**asdict(self), "targets": targets, "kernels": list(self.kernels)}
+        targets = [_absolute(name) for name in self.targets]
+        machine = self.machine and _absolute(self.machine)
+        form = {**asdict(self), "targets": targets, "kernels": list(self.kernels), "machine": machine}
         del form["root"]
         return form
 
@@ -153,6 +155,11 @@ def is_matrix(root: Path, target: str) -> bool:
     if target in list_matrices(root) or Path(target).resolve().parent.name == "matrices":
         return True
     return _is_file(target) and "\nscenarios:" in Path(target).read_text(errors="replace")
+
+
+def _absolute(name: str) -> str:
+    """Give the path of a file, and the name of anything else."""
+    return str(Path(name).absolute()) if _is_file(name) else name
 
 
 def _is_file(target: str) -> bool:

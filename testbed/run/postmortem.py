@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from testbed.errors import MeasureError
 from testbed.judge.crash import Crash
 from testbed.judge.trace import Frame
-from testbed.machine.inspect import instruction_pointers, registers, sysrq
-from testbed.machine.machine import Machine
+from testbed.machine.inspect import instruction_pointers
+from testbed.machine.target import Target
 from testbed.measure.symbols import Symbols
 
 __all__ = ["crash_text", "hang_text"]
@@ -48,17 +48,18 @@ def decoded(stack: Sequence[Frame], symbols: Symbols) -> Iterator[str]:
         yield f"  {frame.text}  {outermost.where}"
 
 
-def hang_text(machine: Machine, symbols: Symbols, slowdown: float) -> tuple[str, str]:
-    """Ask QEMU and the guest's kernel why it stands still; ``hang.txt``, and what it comes to in a few words.
+def hang_text(machine: Target, symbols: Symbols, slowdown: float) -> tuple[str, str]:
+    """Ask CPUs and kernel why they stand still; ``hang.txt``, and what it comes to in a few words.
 
     The registers are read first: the kernel's answers move the CPUs. Raises QmpLost where QEMU itself stands still.
     """
-    text = registers(machine.qmp)
+    text = machine.registers()
     where = ", ".join(f"CPU {number} in {place}" for number, place in enumerate(_places(text, symbols)))
-    parts = [where, "", "registers (QMP, info registers -a):", text]
+    where = where or "nobody sees its CPUs"
+    parts = [where, "", "registers (QMP, info registers -a):", text or "(not of a physical machine)"]
     wait_s = min(LONGEST_ANSWER_S, ANSWER_S * slowdown)
     for key, what in SYSRQ_KEYS.items():
-        answer = sysrq(machine.qmp, machine.console, key, wait_s)
+        answer = machine.sysrq(key, wait_s)
         parts += [f"sysrq-{key}, {what}:", answer or "(the kernel did not answer)\n"]
         if not answer:
             where += "; the kernel does not answer sysrq"

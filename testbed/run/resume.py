@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Go on with a run that was interrupted or killed: its plan from ``run.json``, less the cells that have a record."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,10 +25,10 @@ class Reopened:
     cells: Sequence[Cell]
     left: Sequence[Cell]
 
-    def take_up(self, facts: Mapping[str, Any]) -> Iterator[str]:
+    def take_up(self, facts: Mapping[str, Any], blamed: Collection[str] = ()) -> Iterator[str]:
         """Make the folder ready for more records and note ``facts`` in ``run.json``; gives lines for a person.
 
-        To be called when nothing can refuse the run any more.
+        ``blamed`` are the cells that are not run again. To be called when nothing can refuse the run any more.
         """
         self.folder.mend()
         header = self.folder.header()
@@ -41,7 +41,8 @@ class Reopened:
         for name in self.folder.lost(recorded):
             aside = self.folder.set_aside(name)
             kept = f"; what it left is in {aside}" if aside else ""
-            yield f"{name}: was under way when the run ended, is run again{kept}"
+            again = "is not run again" if name in blamed else "is run again"
+            yield f"{name}: was under way when the run ended, {again}{kept}"
 
 
 def reopen(root: Path, folder: RunFolder) -> Reopened:

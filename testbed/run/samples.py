@@ -27,9 +27,10 @@ OUTSIDE_S = 0.05
 class Samples:
     """The open file; the workload starts now."""
 
-    def __init__(self, file: IO[str], machine: Machine) -> None:
+    def __init__(self, file: IO[str], guest: Machine | None) -> None:
+        """``guest`` is looked at from outside, if there is one."""
         self._file = file
-        self._machine = machine
+        self._guest = guest
         self._began = time.monotonic()
         self._balloon: Balloon | None = None
         #: when :meth:`look` has something to do
@@ -50,15 +51,18 @@ class Samples:
         if not self.due.passed:
             return
         self.due = Deadline.after(OUTSIDE_S)
+        if self._guest is None:
+            return
         if self._balloon is None:
-            self._balloon = Balloon(self._machine.qmp)
-        rss = self._rss_kb()
+            self._balloon = Balloon(self._guest.qmp)
+        rss = _rss_kb(self._guest)
         if rss is not None:
             self.note({"type": "outside", "qemu_rss_kb": rss, "balloon": self._balloon.news()})
 
-    def _rss_kb(self) -> int | None:
-        """None when QEMU is gone; that is for others to tell."""
-        try:
-            return int(psutil.Process(self._machine.pid).memory_info().rss) >> 10
-        except psutil.Error:
-            return None
+
+def _rss_kb(guest: Machine) -> int | None:
+    """None when QEMU is gone; that is for others to tell."""
+    try:
+        return int(psutil.Process(guest.pid).memory_info().rss) >> 10
+    except psutil.Error:
+        return None

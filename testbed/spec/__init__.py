@@ -5,6 +5,7 @@ from testbed.spec.binding import load_binding, load_either
 from testbed.spec.expectation import Expectation, Gap
 from testbed.spec.guest import GuestSpec, Selftests, list_guests, load_guest
 from testbed.spec.kernel import Absent, KernelSpec, load_kernels, resolve_kernel
+from testbed.spec.machinefile import LabgridPower, MachineSpec, load_machine
 from testbed.spec.matrix import MatrixSpec, list_matrices, load_matrix
 from testbed.spec.metrics import METRICS, split_metric
 from testbed.spec.scenario import BoundScenario, ScenarioSpec, SuiteTest
@@ -24,6 +25,8 @@ __all__ = [
     "GitSource",
     "GuestSpec",
     "KernelSpec",
+    "LabgridPower",
+    "MachineSpec",
     "MatrixSpec",
     "ScenarioSpec",
     "Selftests",
@@ -43,6 +46,7 @@ __all__ = [
     "load_either",
     "load_guest",
     "load_kernels",
+    "load_machine",
     "load_matrix",
     "load_scenario",
     "load_suite",

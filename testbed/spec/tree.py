@@ -26,7 +26,7 @@ def check_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Tree:
-    """A checkout: ``kernel/``, ``guests/`` and ``scenarios/`` below its root."""
+    """A checkout: ``kernel/``, ``guests/``, ``scenarios/`` and, where there are any, ``machines/`` below its root."""
 
     root: Path
 
@@ -62,6 +62,16 @@ class Tree:
     def matrices(self) -> tuple[str, ...]:
         """Return the names of all matrices."""
         return _stems(self.scenarios_folder / "matrices", "*.yaml")
+
+    def machines(self) -> tuple[str, ...]:
+        """Return the names of all physical machines."""
+        return _stems(self.root / "machines", "*.yaml")
+
+    def machine_file(self, name: str) -> Path:
+        """Return the file of a machine that exists."""
+        if not self.machines():
+            raise SpecError(f"machine {name!r}: no machine is described below machines/; docs/machines.md says how")
+        return self.root / "machines" / f"{_known('machine', name, self.machines())}.yaml"
 
     @property
     def scenarios_folder(self) -> Path:

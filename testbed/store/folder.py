@@ -24,6 +24,8 @@ FIRST = "first"
 #: The file of a history that lies in a folder of runs.
 HISTORY = "history.sqlite"
 RUN, RESULTS, ATTEMPTED, LOCK = "run.json", "results.jsonl", ".attempted", ".lock"
+# Stands in the journal before the name of a cell that was ended in order; no cell's name begins so.
+CALLED_OFF = "~"
 # As many cells are named to one who named none.
 CANDIDATES = 8
 
@@ -45,6 +47,7 @@ class RunFolder:
         self.path = path
         self._writing = threading.Lock()
         self._held: FileIO | None = None
+        self._begun: list[str] = []
 
     @staticmethod
     def prepare(out: Path) -> None:
@@ -145,6 +148,7 @@ class RunFolder:
         """Note that cells start now, and make their folders."""
         with self._writing:
             append_lines(self.path / ATTEMPTED, names)
+            self._begun.extend(names)
         for name in names:
             self.cell(name).mkdir(parents=True, exist_ok=True)
         sync_folder(self.path / "cells")
@@ -161,10 +165,23 @@ class RunFolder:
             cut_torn_line(self.path / name)
         sync_folder(self.path)
 
+    def call_off(self) -> None:
+        """Note that what this process began and has no record of was ended in order, by whoever asked for it."""
+        recorded = {record["cell"] for record in self.records()}
+        with self._writing:
+            for name in self._begun:
+                if name not in recorded:
+                    append_lines(self.path / ATTEMPTED, [f"{CALLED_OFF}{name}"])
+
+    def attempts(self, name: str) -> int:
+        """Give how often a cell was begun, less the times that it was called off."""
+        journal = whole_lines(self.path / ATTEMPTED)
+        return journal.count(name) - journal.count(f"{CALLED_OFF}{name}")
+
     def lost(self, recorded: Collection[str]) -> list[str]:
         """Give the cells that were attempted and have no record, each once, as they were started."""
         attempted = dict.fromkeys(whole_lines(self.path / ATTEMPTED))
-        return [name for name in attempted if name not in recorded]
+        return [name for name in attempted if name not in recorded and not name.startswith(CALLED_OFF)]
 
     def set_aside(self, name: str) -> Path | None:
         """Keep what a lost attempt at a cell left under ``<cell>.lost-N``; None where it left nothing."""

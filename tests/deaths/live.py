@@ -18,8 +18,8 @@ from kinds import Kind
 from testbed.build import GuestImage, KernelImage, build_guest, build_kernel
 from testbed.machine.accel import Accel
 from testbed.run.cell import Job, run_cell
-from testbed.run.conduct import accelerator
 from testbed.run.plan import Cell
+from testbed.run.where import accelerator
 from testbed.spec import load_guest, load_scenario, resolve_kernel
 
 ROOT = Path(__file__).resolve().parents[2]

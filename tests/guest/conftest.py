@@ -14,7 +14,7 @@ import pytest
 from testbed.build import build_guest, build_kernel
 from testbed.machine.accel import Accel
 from testbed.machine.qemu import Launch
-from testbed.run.conduct import accelerator
+from testbed.run.where import accelerator
 from testbed.spec import load_guest, resolve_kernel
 
 ROOT = Path(__file__).resolve().parents[2]

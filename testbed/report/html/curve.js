@@ -9,6 +9,9 @@ const COUNTERS = {
   qemu_rss_kb: 'RSS of QEMU',
 };
 
+// Of the whole width, what the name of a phase takes at least.
+const CLOSE = 0.12;
+
 function curveSection(cell, details) {
   const shown = [cell, ...siblings(cell).filter((other) => other !== cell)];
   const curves = shown.map((other) => ({cell: other, ...details.cells[other.cell].curve}));
@@ -63,13 +66,18 @@ function overTime(curves, open, name) {
     return [{...drawn, showlegend: line.length > 0}, {...marks, showlegend: !line.length}];
   }).filter((one) => one.x.length);
   const marked = curves[0].phases.filter((phase) => phase.t !== null);
+  // names of phases that lie close together stand above each other
+  const span = Math.max(...traces.flatMap((one) => one.x), 0);
+  const high = marked.map(() => 0);
+  for (let at = 1; at < marked.length; at += 1) if (marked[at].t - marked[at - 1].t < span * CLOSE) high[at] = (high[at - 1] + 1) % 3;
   return {
     traces,
     layout: {
+      margin: {l: 64, r: 14, t: 24 + 13 * Math.max(0, ...high), b: 40},
       yaxis: {title: {text: 'kB'}, rangemode: 'tozero', tickformat: ',~r'},
       xaxis: {ticksuffix: ' s', rangemode: 'tozero'},
       shapes: marked.map((phase) => ({type: 'line', x0: phase.t, x1: phase.t, y0: 0, y1: 1, yref: 'paper', line: {color: css('muted'), width: 1, dash: 'dot'}})),
-      annotations: marked.map((phase) => ({x: phase.t, y: 1, yref: 'paper', yanchor: 'bottom', text: plain(phase.name), showarrow: false, font: {size: 11, color: css('muted')}})),
+      annotations: marked.map((phase, at) => ({x: phase.t, y: 1, yref: 'paper', yanchor: 'bottom', yshift: high[at] * 13, text: plain(phase.name), showarrow: false, font: {size: 11, color: css('muted')}})),
     },
   };
 }

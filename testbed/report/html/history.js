@@ -120,7 +120,7 @@ function seriesChart(series, texts_) {
       showlegend: false,
       height: 260,
       xaxis: {tickvals: ticks, ticktext: ticks.map((index) => plain(date(x[index])))},
-      yaxis: verdicts ? {type: 'category', categoryorder: 'array', categoryarray: ['not as expected', 'as expected']} : {title: {text: unitOf(series.metric)}},
+      yaxis: verdicts ? {type: 'category', categoryorder: 'array', categoryarray: ['not as expected', 'as expected']} : {title: {text: unitOf(series.metric)}, tickformat: ',.3~f'},
       shapes: series.changes.map((index) => ({type: 'line', x0: index - 0.5, x1: index - 0.5, y0: 0, y1: 1, yref: 'paper', line: {color: bad, width: 1.5, dash: 'dash'}})),
       annotations: series.changes.map((index) => ({x: index - 0.5, y: 1, yref: 'paper', yanchor: 'bottom', text: plain(date(texts_[points[index][0]])), showarrow: false, font: {size: 11, color: bad}})),
     },

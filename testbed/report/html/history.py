@@ -2,13 +2,13 @@
 """History as the page shows it: judged series, what became worse first, few enough to be carried along."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from testbed.judge.drift import IMPROVEMENT, REGRESSION, Drift
 from testbed.judge.trend import VERDICT, Point, Series
 
-__all__ = ["History", "Judged", "judged_series"]
+__all__ = ["History", "judged_series"]
 
-REGRESSION, IMPROVEMENT = "regression", "improvement"
 ORDER = {REGRESSION: 0, IMPROVEMENT: 1}
 # Of what did not change only these are taken along; a series has its newest points.
 STEADY = (VERDICT, "vmpte_kb", "left_over.pte", "left_over_kb", "wall_s", "start_s")
@@ -16,33 +16,7 @@ STEADY_PREFIX = "cost."
 MOST_STEADY, MOST_POINTS = 3000, 150
 
 
-class Judged(Protocol):
-    """What a judgement of a series tells: ``kind``, its ``reason`` in a line, the points between which it changed.
-
-    ``changes`` are the indices of the points at which another level begins, ``was`` and ``now`` the levels.
-    """
-
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def reason(self) -> str: ...  # noqa: D102
-    @property
-    def last_good(self) -> Point | None: ...  # noqa: D102
-    @property
-    def first_bad(self) -> Point | None: ...  # noqa: D102
-    @property
-    def was(self) -> float | None: ...  # noqa: D102
-    @property
-    def now(self) -> float | None: ...  # noqa: D102
-    @property
-    def changes(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def flake_rate(self) -> float: ...  # noqa: D102
-    @property
-    def stable(self) -> bool: ...  # noqa: D102
-
-
-History = Iterable[tuple[Series, Judged]]
+History = Iterable[tuple[Series, Drift]]
 
 
 def judged_series(judged: History) -> dict[str, Any]:
@@ -67,7 +41,7 @@ def _kept(series: Series) -> bool:
     return metric.startswith(STEADY_PREFIX) or metric in STEADY or metric.partition(".")[2] in STEADY
 
 
-def _series(series: Series, drift: Judged, words: dict[str, int]) -> dict[str, Any]:
+def _series(series: Series, drift: Drift, words: dict[str, int]) -> dict[str, Any]:
     key = series.key
     cut = max(0, len(series.points) - MOST_POINTS)
 

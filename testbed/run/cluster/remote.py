@@ -12,8 +12,8 @@ from testbed.build.cache import work_folder
 from testbed.errors import HostError
 from testbed.run.cluster.store import find, install
 from testbed.run.cluster.wire import Artefact, Order, Outcome, pack, source_digest
-from testbed.run.conduct import accelerator
 from testbed.run.retry import run_job
+from testbed.run.where import accelerator
 
 __all__ = [
     "end_all",

@@ -13,6 +13,7 @@ from testbed.judge.drift import Drift
 from testbed.judge.trend import VERDICT
 from testbed.run.benchcell import SCENARIO, bench_cells
 from testbed.run.conduct import EXIT_BAD, EXIT_OK, Conducted, conduct, exit_code, reread
+from testbed.run.executor import Executor
 from testbed.run.judged import judged_against
 from testbed.run.nightly.blame import blamed
 from testbed.run.nightly.reports import write_reports
@@ -67,8 +68,13 @@ class Night:
         return EXIT_BAD if code == EXIT_OK and self.regressions else code
 
 
-def nightly(wanted: NightPlan, progress: Progress, finished: Callable[[dict[str, Any]], None]) -> Night:
-    """Do a night; ``finished`` gets each record after it is on disk.
+def nightly(
+    wanted: NightPlan,
+    progress: Progress,
+    finished: Callable[[dict[str, Any]], None],
+    executor: Executor | None = None,
+) -> Night:
+    """Do a night; ``finished`` gets each record after it is on disk, ``executor`` runs the cells if not this host does.
 
     Raises SpecError if another night is under way there or the database is none, and whatever :func:`conduct` raises,
     before anything is started.
@@ -78,7 +84,7 @@ def nightly(wanted: NightPlan, progress: Progress, finished: Callable[[dict[str,
     held = _alone(wanted.out)
     try:
         with open_history(wanted.db) as history:
-            return _night(wanted, history, progress, finished)
+            return _night(wanted, history, progress, finished, executor)
     finally:
         held.close()
 
@@ -91,7 +97,11 @@ def _alone(out: Path) -> FileIO:
 
 
 def _night(
-    wanted: NightPlan, history: History, progress: Progress, finished: Callable[[dict[str, Any]], None]
+    wanted: NightPlan,
+    history: History,
+    progress: Progress,
+    finished: Callable[[dict[str, Any]], None],
+    executor: Executor | None,
 ) -> Night:
     _catch_up(wanted.out, history, progress)
     names = kernels_of(wanted.request)
@@ -99,7 +109,7 @@ def _night(
     news = look_up(specs, _last_sources(history, names), progress)
     kernels = twins(names, news) if news else wanted.request.kernels
     request = replace(wanted.request, kernels=kernels, retry=True)
-    done = conduct(request, plan(request), wanted.out, progress, finished, {NIGHT: list(request.targets)})
+    done = conduct(request, plan(request), wanted.out, progress, finished, {NIGHT: list(request.targets)}, executor)
     if wanted.overhead and not done.interrupted and not done.broken:
         done = _bench(done, request, progress, finished)
     progress("history", f"take in {done.folder.id}")

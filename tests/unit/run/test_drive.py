@@ -10,15 +10,17 @@ from typing import Any, cast
 
 import pytest
 
-from testbed.errors import GuestHung, QmpLost
+from testbed.build import KernelImage
+from testbed.errors import GuestHung, MeasureError, QmpLost
 from testbed.machine.deadline import Deadline
-from testbed.machine.machine import Machine
+from testbed.machine.target import Target
 from testbed.run import drive as driving
 from testbed.run.drive import READINGS, Notes, drive
 from testbed.run.guard import Guard
 from testbed.run.plan import Cell
 
 COUNTERS = {"pagetables_kb": 344, "vmpte_kb": 40, "needed": {"pte": 4}}
+KERNEL = SimpleNamespace(name="vanilla", release="6.12.1", build_id="c0ffee", vmlinux=None)
 CELL = SimpleNamespace(
     guest=SimpleNamespace(levels=4),
     scenario=SimpleNamespace(label="benign/loop", workload="loop", argv=(), env={}, deadline_s=10.0),
@@ -28,18 +30,19 @@ CELL = SimpleNamespace(
 class Script:
     """A guest whose console says ``shown`` kB, one figure for each reading, where its data channel says 344 kB."""
 
-    def __init__(self, *shown: int) -> None:
+    def __init__(self, *shown: int, **booted: str) -> None:
         self.shown = list(shown)
+        self.booted = {"release": "6.12.1", "build_id": "c0ffee"} | booted
         self.told: list[str] = []
         self.pid = os.getpid()  # in QEMU's place
-        self.qmp = self
+        self.qmp = self.guest = self
         self.sample_ms = 0
 
     def execute(self, *_: object) -> None:
         raise QmpLost("no balloon")
 
     def start(self, _deadline: object) -> dict[str, Any]:
-        return {"levels": 4, "tainted": 0}
+        return {"levels": 4, "tainted": 0, **self.booted}
 
     def send(self, *lines: tuple[str, str]) -> None:
         self.told.append(dict(lines)["cmd"])
@@ -90,7 +93,7 @@ class Sampling(Script):
 def driven(machine: Script, folder: Path, notes: Notes, deadline_s: float = 10.0) -> None:
     scenario = SimpleNamespace(**{**vars(CELL.scenario), "deadline_s": deadline_s})
     guard, cell = cast(Guard, SimpleNamespace()), cast(Cell, SimpleNamespace(guest=CELL.guest, scenario=scenario))
-    drive(cast(Machine, machine), guard, cell, folder / "vmlinux", folder, 1.0, notes, census=False)
+    drive(cast(Target, machine), guard, cell, cast(KernelImage, KERNEL), folder, 1.0, notes, "nobody looks")
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
@@ -134,3 +137,12 @@ def test_silence_is_counted_from_the_last_sample_while_qemu_is_looked_at(tmp_pat
     (last,) = [line["t"] for line in found if line["type"] == "sample"][2:]
     outside = [line["t"] for line in found if line["type"] == "outside"]
     assert len([t for t in outside if last < t < last + 0.3]) >= 3
+
+
+@pytest.mark.parametrize("booted", [{"release": "6.12.2"}, {"build_id": "dec0de"}])
+def test_another_kernel_than_the_one_to_be_measured_is_no_result(tmp_path: Path, booted: dict[str, str]):
+    machine, notes = Script(344, **booted), Notes()
+    wrong = r"another kernel booted than vanilla: release .*, where 6.12.1, c0ffee was to"
+    with pytest.raises(MeasureError, match=wrong):
+        driven(machine, tmp_path, notes)
+    assert (machine.told, notes.phases) == ([], {})

@@ -7,6 +7,7 @@ import pytest
 
 from testbed.errors import QmpLost
 from testbed.judge.crash import find_crash
+from testbed.machine.inspect import registers, sysrq
 from testbed.measure.symbols import Symbols
 from testbed.run.postmortem import crash_text, hang_text
 
@@ -36,26 +37,32 @@ class Silence:
         pass
 
 
+def guest(monitor: Monitor) -> SimpleNamespace:
+    return SimpleNamespace(
+        registers=lambda: registers(monitor), sysrq=lambda key, wait_s: sysrq(monitor, Silence(), key, wait_s)
+    )
+
+
 def symbols(tmp_path) -> Symbols:
     (tmp_path / "System.map").write_text(MAP)
     return Symbols(tmp_path / "vmlinux")
 
 
 def test_kernel_that_answers_nothing_is_known_by_its_registers(tmp_path):
-    machine = SimpleNamespace(qmp=Monitor(REGISTERS), console=Silence())
+    machine = guest(Monitor(REGISTERS))
     text, where = hang_text(machine, symbols(tmp_path), 0.1)
     assert where == "CPU 0 in spin_here+0x10, CPU 1 in user space; the kernel does not answer sysrq"
     assert REGISTERS in text
 
 
 def test_monitor_that_is_stuck_too_is_no_hang_of_the_guest(tmp_path):
-    machine = SimpleNamespace(qmp=Monitor(None), console=Silence())
+    machine = guest(Monitor(None))
     with pytest.raises(QmpLost, match="no answer for 3 s"):
         hang_text(machine, symbols(tmp_path), 1.0)
 
 
 def test_kernel_without_its_map_is_known_by_addresses(tmp_path):
-    machine = SimpleNamespace(qmp=Monitor(REGISTERS), console=Silence())
+    machine = guest(Monitor(REGISTERS))
     _, where = hang_text(machine, Symbols(tmp_path / "gone" / "vmlinux"), 0.1)
     assert where.startswith("CPU 0 in 0xffffffff81000110, CPU 1 in 0x401234")
 
@@ -65,3 +72,10 @@ def test_stack_without_debug_information_is_shown_as_it_was_printed(tmp_path):
     text = crash_text(find_crash(console), Symbols(tmp_path / "gone" / "vmlinux"))
     assert "  zap+0x1/0x2\n" in text
     assert "(not decoded: " in text
+
+
+def test_hang_of_a_machine_that_nobody_sees_into_says_so(tmp_path):
+    machine = SimpleNamespace(registers=str, sysrq=lambda key, wait_s: "")
+    text, where = hang_text(machine, symbols(tmp_path), 0.1)
+    assert where == "nobody sees its CPUs; the kernel does not answer sysrq"
+    assert "(not of a physical machine)" in text

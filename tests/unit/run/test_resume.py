@@ -166,7 +166,7 @@ def test_kernel_that_comes_out_of_the_build_otherwise_is_refused(checkout, begun
 
 def test_disk_that_is_full_ends_the_run_with_its_name_and_keeps_what_is_finished(checkout, begun, built, monkeypatch):
     images = artefacts.Artefacts({"vanilla-6.12": None}, {"minimal": None})
-    monkeypatch.setattr(conduct, "accelerator", lambda *_: Accel("tcg", "tcg: it was said so"))
+    monkeypatch.setattr("testbed.run.where.accelerator", lambda *_: Accel("tcg", "tcg: it was said so"))
     monkeypatch.setattr(conduct, "build_artefacts", lambda *_: images)
     monkeypatch.setattr(conduct, "check_images", lambda *_: None)
     monkeypatch.setattr("testbed.run.local.run_job", lambda *_: pytest.fail("a cell was run"))

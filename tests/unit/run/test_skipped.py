@@ -43,7 +43,7 @@ def built(monkeypatch):
     monkeypatch.setattr(artefacts, "build_guest", lambda *_: SimpleNamespace(key="guest", uncompiled={}))
     monkeypatch.setattr(artefacts, "kernel_path", lambda *_: Path("/cache/key/bzImage"))
     monkeypatch.setattr(artefacts, "guest_path", lambda *_: Path("/cache/guest/initramfs"))
-    monkeypatch.setattr(conduct, "accelerator", lambda *_: Accel("tcg", "said so"))
+    monkeypatch.setattr("testbed.run.where.accelerator", lambda *_: Accel("tcg", "said so"))
     monkeypatch.setattr("testbed.run.local.run_job", run_cell)
     return outcomes
 

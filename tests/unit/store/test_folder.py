@@ -147,3 +147,22 @@ def test_run_that_cannot_be_written_is_told_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("testbed.store.folder.LOCK", "no/such/folder/.lock")
     with pytest.raises(SpecError, match="a run is gone on with where it can be written"):
         RunFolder.open(folder.path).hold()
+
+
+def test_attempt_that_was_called_off_has_no_record_and_does_not_count(tmp_path):
+    folder = RunFolder.create(tmp_path, {"cells": ["a", "b"]})
+    for name in ("a", "b"):
+        folder.attempt(name)
+    folder.append({"cell": "a"})
+    folder.call_off()
+    assert (folder.path / ".attempted").read_text() == "a\nb\n~b\n"
+    assert folder.lost({"a"}) == ["b"]
+    assert (folder.attempts("a"), folder.attempts("b")) == (1, 0)
+
+
+def test_attempt_of_a_process_that_died_counts_though_a_later_one_was_called_off(tmp_path):
+    RunFolder.create(tmp_path, {"cells": ["a"]}).attempt("a")
+    again = RunFolder.open(next(tmp_path.iterdir()))
+    again.attempt("a")
+    again.call_off()
+    assert again.attempts("a") == 1
