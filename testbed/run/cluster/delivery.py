@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distributed import Client, Future
+from distributed.comm.core import CommClosedError
 
 from testbed.errors import TestbedError
 from testbed.run.cluster.ledger import Seat
@@ -152,7 +153,11 @@ class Deliveries:
         key = (seat.store, digest)
         self._end(*key)
         self._failures[key] = self._failures.get(key, 0) + 1
-        if self._failures[key] >= TRIES or isinstance(error, (TestbedError, OSError)):
+        of_the_way = isinstance(
+            error, (CommClosedError, TimeoutError)
+        )  # both are OSErrors, and no fault of this worker
+        of_the_host = isinstance(error, (TestbedError, OSError)) and not of_the_way
+        if self._failures[key] >= TRIES or of_the_host:
             self._refused(seat.address, str(error) or repr(error))
         else:
             self._told_failure()

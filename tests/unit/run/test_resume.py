@@ -171,7 +171,7 @@ def test_disk_that_is_full_ends_the_run_with_its_name_and_keeps_what_is_finished
     monkeypatch.setattr(conduct, "check_images", lambda *_: None)
     monkeypatch.setattr("testbed.run.local.run_job", lambda *_: pytest.fail("a cell was run"))
     full = OSError(28, "No space left on device")
-    monkeypatch.setattr(RunFolder, "attempt", lambda *_: (_ for _ in ()).throw(full))
+    monkeypatch.setattr(RunFolder, "attempt_all", lambda *_: (_ for _ in ()).throw(full))
     monkeypatch.setattr(conduct, "run_junit", lambda *_: "<testsuites/>")
     done = conduct.go_on(again(checkout, begun), 1, lambda *_: None, lambda _: None, lambda _: None)
     assert (done.broken, conduct.exit_code(done)) == (f"{begun}: No space left on device", 3)
