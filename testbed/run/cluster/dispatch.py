@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -37,6 +38,8 @@ __all__ = ["Dispatch"]
 
 TICK_S = 0.25
 FETCH_S = 120.0
+# A yes or no: whoever gave it and is gone before it is fetched is not waited for as long.
+ANSWER_S = 20.0
 FETCHERS = 16
 
 
@@ -86,8 +89,9 @@ class Dispatch:
         self._begin, self._keep = begin, keep
         self._todo: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch")
+        watch = partial(self._watch, within_s=ANSWER_S)
         self._deliveries = Deliveries(
-            client, artefacts, self._watch, self._todo.put, self._stored, self._put_out, self._again
+            client, artefacts, watch, self._todo.put, self._stored, self._put_out, self._again
         )
         self._presence = Presence(client, ledger, progress)
         self._session = secrets.token_hex(4)
@@ -205,12 +209,13 @@ class Dispatch:
         future: Future[Any],
         then: Callable[[Any], None],
         prepare: Callable[[Any], Any] = lambda answer: answer,
+        within_s: float = FETCH_S,
     ) -> None:
         """Call ``then`` in the loop's thread with what a future gave or raised, ``prepare`` in another before that."""
 
         def fetch() -> None:
             try:
-                answer = prepare(future.result(timeout=FETCH_S))
+                answer = prepare(future.result(timeout=within_s))
             except BaseException as error:  # noqa: BLE001  # whatever a task on another host may raise
                 answer = error
             self._todo.put(lambda: then(answer))

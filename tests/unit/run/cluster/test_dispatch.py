@@ -18,7 +18,7 @@ from testbed.run.cluster import connect, executor, presence
 from testbed.run.cluster.delivery import Deliveries
 from testbed.run.cluster.executor import Cluster, cluster
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture
