@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from testbed.judge.drift import Drift, judge_series
+from testbed.judge.drift import REGRESSION, Drift, judge_series
 from testbed.judge.trend import Series
 from testbed.run.nightly.sources import News
 
@@ -18,14 +18,14 @@ def blamed(told: Sequence[tuple[Series, Drift]], news: Sequence[News], run: str)
     lines = []
     for series, drift in told:
         key, each = drift.key, by_kernel.get(drift.key.kernel)
-        if drift.kind != "regression" or each is None:
+        if drift.kind != REGRESSION or each is None:
             continue
         twin = by_key.get(replace(key, kernel=each.twin))
         tonight = [point for point in twin.points if point.run == run] if twin else []
         if not tonight:
             continue
         before = [point for point in series.points if point.run != run]
-        same = judge_series(Series.of(key, [*before, *tonight])).kind != "regression"
+        same = judge_series(Series.of(key, [*before, *tonight])).kind != REGRESSION
         says = (
             f"{each.was} of the same night has it not: {each.now} brought it" if same else f"{each.was} has it as well"
         )

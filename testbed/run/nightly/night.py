@@ -9,8 +9,9 @@ from typing import Any
 
 from testbed.build import Progress
 from testbed.errors import SpecError
-from testbed.judge.drift import Drift
+from testbed.judge.drift import REGRESSION, Drift
 from testbed.judge.trend import VERDICT
+from testbed.report.history import judgements
 from testbed.run.benchcell import SCENARIO, bench_cells
 from testbed.run.conduct import EXIT_BAD, EXIT_OK, Conducted, conduct, exit_code, reread
 from testbed.run.executor import Executor
@@ -25,7 +26,7 @@ from testbed.store.durable import hold
 from testbed.store.folder import RunFolder
 from testbed.store.history import History, Pick, open_history
 
-__all__ = ["Night", "NightPlan", "nightly"]
+__all__ = ["Night", "NightPlan", "nightly", "prune_nights"]
 
 LOCK = ".nightly.lock"
 BENCH_GUEST = "minimal"
@@ -59,7 +60,7 @@ class Night:
     @property
     def regressions(self) -> list[Drift]:
         """Those that are open."""
-        return [drift for drift in self.drifts if drift.kind == "regression"]
+        return [drift for drift in self.drifts if drift.kind == REGRESSION]
 
     @property
     def exit_code(self) -> int:
@@ -117,10 +118,9 @@ def _night(
     told = judged_against(history, done.folder.id)
     drifts = [drift for _, drift in told]
     progress("reports", f"write {done.folder.path}")
-    for folder in (done.folder.path, *([wanted.reports] if wanted.reports else [])):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_reports(done.folder, list(done.records), told, folder)
-    pruned = list(_prune(wanted, history, drifts))
+    places = [done.folder.path, *([wanted.reports] if wanted.reports else [])]
+    write_reports(done.folder, done.records, told, places)
+    pruned = prune_nights(wanted, history)
     return Night(done, news, drifts, blamed(told, news, done.folder.id), pruned)
 
 
@@ -164,9 +164,13 @@ def _bench(
     return reread(done)
 
 
-def _prune(wanted: NightPlan, history: History, drifts: Sequence[Drift]) -> Sequence[str]:
+def prune_nights(wanted: NightPlan, history: History) -> Sequence[str]:
+    """Take old nights away; of all that is in history no open regression loses its evidence, also of other matrices."""
+    old = nights(wanted.out)
+    if len(old) <= wanted.keep:
+        return ()
     gone = []
-    for run in prune(too_old(nights(wanted.out), wanted.keep, evidence_of(drifts))):
+    for run in prune(too_old(old, wanted.keep, evidence_of(judgements(history.series(Pick(judged=True)))))):
         history.mark_pruned(run)
         gone.append(run)
     return gone

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The files of a run for people and machines, all made from the lines of ``results.jsonl``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ REPORTS = ("junit.xml", "report.ktap", "kcidb.json", "report.html")
 
 
 def write_reports(
-    folder: RunFolder, records: Sequence[dict[str, Any]], history: Sequence[tuple[Series, Drift]], into: Path
+    folder: RunFolder, records: Sequence[dict[str, Any]], history: Sequence[tuple[Series, Drift]], into: Iterable[Path]
 ) -> None:
-    """Write all formats into a folder, each file whole."""
+    """Write all formats into each of some folders, which are made if need be; each file whole."""
     header: Mapping[str, Any] = folder.header()
     texts = (
         run_junit(folder, header, records),
@@ -27,5 +27,7 @@ def write_reports(
         run_kcidb(folder, header, records),
         run_html(folder, header, records, history),
     )
-    for name, text in zip(REPORTS, texts, strict=True):
-        write_whole(into / name, text)
+    for place in into:
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in zip(REPORTS, texts, strict=True):
+            write_whole(place / name, text)

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from testbed.judge.drift import Drift
+from testbed.judge.drift import REGRESSION, Drift
 from testbed.store.folder import RunFolder
 
 __all__ = ["NIGHT", "evidence_of", "nights", "prune", "too_old"]
@@ -28,7 +28,7 @@ def nights(out: Path) -> list[RunFolder]:
 
 def evidence_of(drifts: Iterable[Drift]) -> frozenset[str]:
     """Give the runs that open regressions stand on: the last good one and the first bad one."""
-    return frozenset(run for drift in drifts if drift.kind == "regression" for run in _ends(drift))
+    return frozenset(run for drift in drifts if drift.kind == REGRESSION for run in _ends(drift))
 
 
 def too_old(all_nights: Sequence[RunFolder], keep: int, evidence: Collection[str]) -> list[RunFolder]:

@@ -11,13 +11,15 @@ from testbed.judge.drift import judge_series
 from testbed.judge.trend import Point, Series, SeriesKey
 from testbed.run.nightly import sources
 from testbed.run.nightly.blame import blamed
-from testbed.run.nightly.night import LOCK, NightPlan, nightly
+from testbed.run.nightly.night import LOCK, NightPlan, nightly, prune_nights
 from testbed.run.nightly.retention import NIGHT, evidence_of, nights, prune, too_old
 from testbed.run.nightly.sources import News, look_up, twins
 from testbed.run.plan import Request
 from testbed.spec import resolve_kernel
 from testbed.store.durable import hold
 from testbed.store.folder import RunFolder, history_url
+from testbed.store.history import open_history
+from testbed.store.record import CellResult
 
 ROOT = Path(__file__).resolve().parents[3]
 NEWS = News("ptreclaim-6.12+debug", "6.12.115", "6.12.117")
@@ -100,6 +102,44 @@ def test_oldest_nights_go_but_not_those_that_an_open_regression_stands_on_nor_wh
         "20261104T000000Z"]  # fmt: skip
     assert [path.name[6:8] for path in sorted(tmp_path.glob("2*"))] == ["02", "03", "05", "06", "08", "09"]
     assert {run[6:8] for run in evidence} == {"02", "03"}
+
+
+def night_of(out: Path, number: int, scenario: str, left_over: int) -> RunFolder:
+    """A night of one cell that ended as expected, and left so many tables over."""
+    cell = f"vanilla-6.12/minimal/{scenario}#1"
+    kernels, guests = {"vanilla-6.12": {"key": "k"}}, {"minimal": {"key": "g"}}
+    folder = folder_of(out, number, **{NIGHT: ["x"]}, cells=[cell], kernels=kernels, guests=guests)
+    record = CellResult(
+        run=folder.id,
+        cell=cell,
+        kernel={"name": "vanilla-6.12", "release": "6.12.1", "source_version": "6.12.1-1", "patchset_hash": None},
+        guest={"name": "minimal", "vcpus": 1, "memory_mib": 512, "levels": 4},
+        scenario={"name": scenario, "kind": "benign", "params": {}},
+        accel={"kind": "tcg", "reason": "said so"},
+        verdict="pass",
+        reason="",
+        wall_s=1.0,
+        start_s=1.0,
+        exit=None,
+        phases={"after": {"left_over": {"pte": left_over}}},
+        values={},
+        crash=None,
+    )
+    folder.append(record.record())
+    return folder
+
+
+def test_nights_of_one_matrix_leave_the_evidence_of_a_regression_that_another_matrix_has(tmp_path):
+    left_over = {1: ("benign/a", 0), 2: ("benign/a", 0), 3: ("benign/a", 500)}
+    quiet_nights = dict.fromkeys(range(4, 8), ("benign/b", 0))
+    with open_history(history_url(tmp_path)) as history:
+        for number, (scenario, tables) in (left_over | quiet_nights).items():
+            history.import_run(night_of(tmp_path, number, scenario, tables))
+        wanted = NightPlan(Request(ROOT), tmp_path, history_url(tmp_path), 2, overhead=False)
+        gone = prune_nights(wanted, history)
+        assert [row.id for row in history.runs() if row.pruned] == list(gone)
+    assert [run[6:8] for run in gone] == ["01", "04", "05"]
+    assert [path.name[6:8] for path in sorted(tmp_path.glob("2*"))] == ["02", "03", "06", "07"]
 
 
 def test_night_that_somebody_goes_on_with_stays(tmp_path):
