@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The HTML report in a real browser, from the disk: what a person clicks, types, sends to a colleague."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,18 @@ Visit = Callable[..., Any]
 def fragment(page: Any) -> str:
     found: str = page.evaluate("decodeURIComponent(location.hash)")
     return found
+
+
+def until(page: Any, condition: str) -> None:
+    """Wait for a JavaScript condition.
+
+    Playwright's own wait_for_function() asks again from within the page, where the page's policy forbids to evaluate
+    a string: it fails unless the condition holds at the first look.
+    """
+    deadline = time.monotonic() + 20
+    while not page.evaluate(f"Boolean({condition})"):
+        assert time.monotonic() < deadline, f"not so within 20 s: {condition}"
+        page.wait_for_timeout(50)
 
 
 def shown(page: Any) -> list[str]:
@@ -95,7 +108,7 @@ def test_the_fragment_holds_cell_filters_and_view(visit: Visit) -> None:
     page.locator(f".chip[data-value='{OURS}']").click()
     page.fill("#search", "loop")
     open_loop(page)
-    page.wait_for_function("location.hash.includes('cell=')")
+    until(page, "location.hash.includes('cell=')")
     again = visit(page.evaluate("location.hash"))
     again.wait_for_selector("#panel canvas")
     assert again.input_value("#search") == "loop"
@@ -115,7 +128,7 @@ def test_filters_show_cells_by_verdict_kernel_and_kind(visit: Visit) -> None:
     page.get_by_role("button", name="Show all").click()
     assert len(shown(page)) == 6
     page.go_back()
-    page.wait_for_function("!document.querySelector('#matrix .cell:not(.off)')")
+    until(page, "!document.querySelector('#matrix .cell:not(.off)')")
 
 
 def test_a_search_finds_words_of_reasons_and_leaves_no_step_a_letter(visit: Visit) -> None:
@@ -142,7 +155,7 @@ def test_what_a_guest_wrote_is_text_and_nothing_else(visit: Visit) -> None:
 def test_the_map_shows_what_is_empty_and_what_was_given_back(visit: Visit) -> None:
     page = visit()
     open_loop(page)
-    page.wait_for_function("document.querySelector('#panel canvas').map")
+    until(page, "document.querySelector('#panel canvas').map")
     labels = [canvas.get_attribute("aria-label") for canvas in page.locator("#panel canvas").all()]
     assert labels[:4] == [
         f"{OURS}, start: 2 PTE tables: 2 needed",
@@ -160,7 +173,7 @@ def test_the_map_shows_what_is_empty_and_what_was_given_back(visit: Visit) -> No
 def test_pointing_at_a_block_tells_which_table_it_is(visit: Visit) -> None:
     page = visit()
     open_loop(page)
-    page.wait_for_function("document.querySelector('#panel canvas').map")
+    until(page, "document.querySelector('#panel canvas').map")
     canvas = page.locator("#panel canvas").nth(2)
     canvas.scroll_into_view_if_needed()
     place = canvas.evaluate(
@@ -185,7 +198,7 @@ def test_curves_are_drawn_over_time_or_by_phase_and_it_is_said_which(visit: Visi
     options = page.locator("#panel select option").all_inner_texts()
     assert options == ["VmPTE of the workload", "page tables of the guest", "RSS of QEMU"]
     page.select_option("#panel select", label="RSS of QEMU")
-    page.wait_for_function("document.querySelector('.js-plotly-plot').data[0].y[0] === 150000")
+    until(page, "document.querySelector('.js-plotly-plot').data[0].y[0] === 150000")
 
 
 def test_bars_stand_against_the_limit_of_the_expectation(visit: Visit) -> None:
@@ -227,7 +240,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen(visit: Visit) -> None:
 def test_a_map_changes_its_colours_with_the_theme(visit: Visit) -> None:
     page = visit()
     open_loop(page)
-    page.wait_for_function("document.querySelector('#panel canvas').map")
+    until(page, "document.querySelector('#panel canvas').map")
     light = colours(page, 2)
     page.locator("#theme").click()
     page.locator("#theme").click()
@@ -267,7 +280,7 @@ def test_history_shows_what_became_worse_since_when(visit: Visit) -> None:
     page.wait_for_selector(".series .js-plotly-plot .scatterlayer .trace")
     assert "series=benign/loop ptreclaim-6.12 minimal cost.fault" in fragment(page)
     page.locator("#view .chip", has_text="all").click()
-    page.wait_for_function("document.querySelectorAll('.series .one').length === 2")
+    until(page, "document.querySelectorAll('.series .one').length === 2")
 
 
 def test_the_matrix_is_walked_by_keys(visit: Visit) -> None:
