@@ -51,8 +51,8 @@ def kernel_path(root: Path, spec: KernelSpec, progress: Progress = silent) -> Pa
 
 
 def kernel_patchset_hash(root: Path, spec: KernelSpec) -> str | None:
-    """The patchset hash of the series as it is now, whether it was ever built or not."""
-    return patchset_hash(read_series(root, spec.series))
+    """The patchset hash of all its patches as they are now, whether it was ever built or not."""
+    return patchset_hash((*read_series(root, spec.series), *spec.patches))
 
 
 def build_recipe(recipe: Recipe, progress: Progress = silent) -> KernelImage:

@@ -55,7 +55,7 @@ class Recipe:
 
 def make_recipe(root: Path, spec: KernelSpec, progress: Progress) -> Recipe:
     """What the spec means now; takes a fraction of a second and downloads nothing."""
-    patches = read_series(root, spec.series)
+    patches = (*read_series(root, spec.series), *spec.patches)
     left_out = {absent.option for absent in spec.absent}
     asked = tuple(entry for entry in read_fragments(spec.fragments) if entry.option not in left_out)
     source = find_source(root, spec.source, f"kernel {spec.name}", progress)

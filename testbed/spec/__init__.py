@@ -2,6 +2,7 @@
 """What a person writes, as frozen values: kernels, guests, scenarios, matrices. Bad input is a SpecError."""
 
 from testbed.spec.binding import load_binding, load_either
+from testbed.spec.bug import Amplify, BugSpec, CrashSign, Outcome, Sign
 from testbed.spec.expectation import Expectation, Gap
 from testbed.spec.guest import GuestSpec, Selftests, list_guests, load_guest
 from testbed.spec.kernel import Absent, KernelSpec, load_kernels, resolve_kernel
@@ -18,8 +19,11 @@ from testbed.spec.units import format_size, parse_duration, parse_size
 __all__ = [
     "METRICS",
     "Absent",
+    "Amplify",
     "AptSource",
     "BoundScenario",
+    "BugSpec",
+    "CrashSign",
     "Expectation",
     "Gap",
     "GitSource",
@@ -28,8 +32,10 @@ __all__ = [
     "LabgridPower",
     "MachineSpec",
     "MatrixSpec",
+    "Outcome",
     "ScenarioSpec",
     "Selftests",
+    "Sign",
     "Source",
     "SuiteSpec",
     "SuiteTest",

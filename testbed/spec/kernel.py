@@ -29,7 +29,10 @@ class Absent:
 
 @dataclass(frozen=True)
 class KernelSpec:
-    """One kernel, flavours included: ``fragments`` are base.config first, flavours last, less the ``absent``."""
+    """One kernel, flavours included: ``fragments`` are base.config first, flavours last, less the ``absent``.
+
+    ``patches`` go on top of the series: what plants or widens a bug.
+    """
 
     name: str
     source: Source
@@ -38,6 +41,7 @@ class KernelSpec:
     why: str
     where: str
     absent: tuple[Absent, ...] = ()
+    patches: tuple[Path, ...] = ()
 
 
 def load_kernels(root: Path) -> dict[str, KernelSpec]:
