@@ -47,8 +47,8 @@ class Amplify:
     """What makes a race more likely.
 
     ``vcpus`` is in place of the guest's, ``host_cpus`` the number of the host's CPUs that all vCPUs share, ``udelay``
-    the microseconds that are waited at the entry of a kernel function, ``icount`` shifts of ``-icount`` (TCG alone), which
-    attempts take in turn.
+    the microseconds that are waited at the entry of a kernel function, ``icount`` the shifts of ``-icount`` (TCG
+    alone) that attempts take in turn.
     """
 
     vcpus: int | None = None
