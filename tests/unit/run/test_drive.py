@@ -15,7 +15,8 @@ from testbed.errors import GuestHung, MeasureError, QmpLost
 from testbed.machine.deadline import Deadline
 from testbed.machine.target import Target
 from testbed.run import drive as driving
-from testbed.run.drive import READINGS, Notes, drive
+from testbed.run.drive import READINGS, drive
+from testbed.run.notes import Notes
 from testbed.run.guard import Guard
 from testbed.run.plan import Cell
 
