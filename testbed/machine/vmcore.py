@@ -2,8 +2,8 @@
 """The memory of a stopped guest as a compressed dump, and such a dump unpacked again.
 
 QEMU writes a plain ELF dump (QMP ``dump-guest-memory``) into a named pipe, and zstd takes it from there: the dump is
-never on the disk as it is, nor in memory. Of a guest of 1 GiB that had hardly begun 8.6 MB were left after 1.8 s. QEMU's
-own ``kdump-zlib`` took 1.0 s for 25.8 MB, needs a file that it can seek in, and is nothing that every drgn reads.
+never on the disk as it is, nor in memory. Of a guest of 1 GiB that had hardly begun it leaves 8.6 MB, after 1.8 s.
+QEMU's own ``kdump-zlib`` took 1.0 s for 25.8 MB, needs a file that it can seek in, and not every drgn reads it.
 """
 
 import fcntl
