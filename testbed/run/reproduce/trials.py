@@ -143,7 +143,9 @@ class TrialRun:
         """Say in ``run.json`` what is run, before it is."""
         kernels = {cells[0].kernel.name: kernel_facts(images.kernel)}
         guests = {cells[0].guest.name: {"key": images.guest.key}}
-        self._grow(cells, {"kernels": kernels, "guests": guests})
+        # two bugs may each have programs of their own in a guest of one name, so images are told by place too
+        place = {_place(cells[0].name): {"kernel": images.kernel.path.name, "guest": images.guest.key}}
+        self._grow(cells, {"kernels": kernels, "guests": guests, "images": place})
 
     def _grow(self, cells: Sequence[Cell], facts: Mapping[str, Mapping[str, Any]]) -> None:
         header = self.folder.header()
@@ -214,6 +216,7 @@ def open_run(
         "kernels": {},
         "unavailable": {},
         "guests": {},
+        "images": {},
         "cells": [],
         "digests": {},
     }
