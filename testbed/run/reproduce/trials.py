@@ -73,7 +73,7 @@ class TrialRun:
             return self._unusable(cells[0], error)
         self._note(cells, images)
         jobs = [self._job(cell, images) for cell in cells]
-        done = 0
+        core, done = _Core(), 0
 
         def begin(job: Job) -> None:
             self.folder.attempt(job.cell.name)
@@ -82,15 +82,19 @@ class TrialRun:
         def finished(result: CellResult) -> None:
             nonlocal done
             done += 1
+            core.note(result)
             self.told(result.record())
 
         def keep(result: CellResult) -> None:
             self.folder.append(result.record())
 
+        def make(number: int) -> Job:
+            return core.arm(jobs[number])
+
         at_once = self.how.jobs or default_jobs(jobs)
         with self._writing():
             try:
-                results = run_attempts(jobs.__getitem__, most, at_once, enough, begin, keep, finished)
+                results = run_attempts(make, most, at_once, enough, begin, keep, finished)
             finally:
                 self._trim()
         names = [cell.name for cell in cells]
@@ -165,6 +169,27 @@ class TrialRun:
     def _job(self, cell: Cell, images: Images) -> Job:
         folder = self.folder.cell(cell.name)
         return Job(cell, images.kernel, images.guest, self.accel, self.folder.id, folder, self.how.census)
+
+
+class _Core:
+    """Lets one attempt in a place keep the memory of its dead guest: they are hundreds of MB, and alike."""
+
+    def __init__(self) -> None:
+        self._armed: str | None = None
+        self._kept = False
+
+    def arm(self, job: Job) -> Job:
+        """Give the job that is to start now, which keeps the memory unless one has or another may."""
+        if self._kept or self._armed is not None:
+            return job
+        self._armed = job.cell.name
+        return replace(job, vmcore=True)
+
+    def note(self, result: CellResult) -> None:
+        """See whether it did."""
+        self._kept = self._kept or "file" in (result.vmcore or {})
+        if result.cell == self._armed:
+            self._armed = None
 
 
 def _place(cell: str) -> str:
