@@ -33,6 +33,7 @@ from testbed.run.metal import Metal, metal_boot, metal_slowdown
 from testbed.run.notes import Notes
 from testbed.run.plan import Cell
 from testbed.run.postmortem import crash_text, hang_text
+from testbed.run.reproduce.amplify import amplified_record, launch_amplified, stretch
 from testbed.run.sign import shown_by
 from testbed.store.record import CellResult
 
@@ -62,7 +63,7 @@ class Job:
         """How much longer than on KVM things may take here."""
         if self.metal is not None:
             return metal_slowdown(self.metal.spec, self.cell)
-        return slowdown(self.accel, self.cell.kernel.name)
+        return _slowdown(self.cell, self.accel)
 
     @property
     def unexamined(self) -> str:
@@ -73,10 +74,19 @@ class Job:
 
 
 def launch_for(cell: Cell, accel: Accel, kernel: Path, initramfs: Path, folder: Path, sockets: Path) -> Launch:
-    """Give the launch of a cell: its guest's, with the RAM that the scenario wants."""
-    slow = slowdown(accel, cell.kernel.name)
+    """Give the launch of a cell: its guest's, with the RAM that the scenario wants and what makes its bug likelier.
+
+    Raises HostError where this host can't do what makes it likelier.
+    """
+    slow = _slowdown(cell, accel)
     launch = guest_launch(cell.guest, accel, kernel, initramfs, folder, sockets, slow, cell.memory_bytes)
-    return replace(launch, balloon=True)
+    launch = replace(launch, balloon=True)
+    return launch_amplified(launch, cell.bug.amplify, cell.attempt, slow) if cell.bug else launch
+
+
+def _slowdown(cell: Cell, accel: Accel) -> float:
+    shared = stretch(cell.bug.amplify, cell.guest.vcpus) if cell.bug else 1.0
+    return slowdown(accel, cell.kernel.name) * shared
 
 
 @dataclass(frozen=True)
@@ -226,6 +236,7 @@ def _result(
         host=job.metal.host(host_facts()["host"]) if job.metal else host_facts()["host"],
         shown=shown,
         vmcore=notes.vmcore,
+        amplified=amplified_record(cell.bug.amplify, cell.attempt) if cell.bug else None,
     )
     write_verdict(job.folder, result)
     return result

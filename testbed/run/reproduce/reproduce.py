@@ -8,6 +8,7 @@ from pathlib import Path
 from testbed.errors import HostError, SpecError
 from testbed.judge.grade import Grade
 from testbed.run.conduct import EXIT_BAD, EXIT_HARNESS, EXIT_INTERRUPTED, EXIT_OK
+from testbed.run.reproduce.amplify import amplified
 from testbed.run.reproduce.attempts import graded
 from testbed.run.reproduce.grades import Row, Search, compared, row_of, write_grades
 from testbed.run.reproduce.subject import Subject
@@ -41,13 +42,19 @@ def searches(
     """Give what is to be looked for: a bug on ``kernels``, or on those that its file names.
 
     ``target`` is how a person named the bug. SpecError for a kernel or a parameter that there is not, and for a kernel
-    that is named twice.
+    that is named twice or can't have as many CPUs as make the bug likelier.
     """
     if len(set(kernels)) != len(kernels):
         raise SpecError("--kernel: a kernel is named twice; name it once")
     bound, guest = bug.scenario.at(bug.scale, overrides), bug.guest(root)
     return [
-        Search(target, bug, Subject(kernel, guest, bound), attempts or bug.attempts, dict(overrides or {}))
+        Search(
+            target,
+            bug,
+            Subject(*amplified(root, kernel, guest, bug.amplify, bug.where), bound),
+            attempts or bug.attempts,
+            dict(overrides or {}),
+        )
         for kernel in _kernels(root, bug, kernels)
     ]
 

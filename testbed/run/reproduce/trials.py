@@ -18,6 +18,7 @@ from testbed.run.formats import run_junit
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs
 from testbed.run.plan import Cell
+from testbed.run.reproduce.amplify import amplified, check_host
 from testbed.run.reproduce.attempts import graded, run_attempts
 from testbed.run.reproduce.subject import Enough, Graded, Images, Subject
 from testbed.run.sign import unshown
@@ -66,6 +67,8 @@ class TrialRun:
 
     def run(self, bug: BugSpec, subject: Subject, most: int, enough: Enough) -> Graded:
         """See :class:`Trials`; OSError of the run's folder is a HostError."""
+        kernel, guest = amplified(self.root, subject.kernel, subject.guest, bug.amplify, bug.where)
+        subject = replace(subject, kernel=kernel, guest=guest)
         cells = self._cells(bug, subject, most)
         try:
             images = subject.images or self._build(subject)
@@ -232,6 +235,8 @@ def open_run(
     how = how or How()
     RunFolder.prepare(out)
     accel = accelerator(how.accel, how.require_kvm, progress)
+    for bug in bugs:
+        check_host(bug.amplify, accel.kind)
     header = {
         **host_facts(),
         **facts,
