@@ -23,7 +23,8 @@ from testbed.machine.serialmachine import SerialMachine
 from testbed.machine.sockets import socket_folder
 from testbed.machine.target import Target
 from testbed.measure.symbols import Symbols
-from testbed.run.autopsy import autopsy, keep_memory
+from testbed.run.autopsy import DEATH, autopsy, keep_memory
+from testbed.run.culprit import draw_culprit
 from testbed.run.drive import NO_CENSUS, OUTPUT, STDOUT, drive
 from testbed.run.guard import Guard
 from testbed.run.handlines import hand_lines
@@ -126,6 +127,8 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
     report = crash_text(verdict.crash, symbols) if verdict.crash is not None else ""
     if report:
         (job.folder / "crash.txt").write_text(report)
+    if DEATH in notes.phases:
+        draw_culprit(job.folder, job.cell.name, verdict.crash, notes.pid)
     shown = shown_by(job.cell.bug, evidence, verdict, report, job.folder, notes.start_s is not None)
     return _result(job, notes, verdict, ktap, time.monotonic() - began, shown)
 
