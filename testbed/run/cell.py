@@ -128,7 +128,7 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
     if report:
         (job.folder / "crash.txt").write_text(report)
     if DEATH in notes.phases:
-        draw_culprit(job.folder, job.cell.name, verdict.crash, notes.pid)
+        draw_culprit(job.folder, job.cell.name, verdict.crash, notes.pid, notes.leaders)
     shown = shown_by(job.cell.bug, evidence, verdict, report, job.folder, notes.start_s is not None)
     return _result(job, notes, verdict, ktap, time.monotonic() - began, shown)
 

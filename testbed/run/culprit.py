@@ -2,9 +2,10 @@
 """Whose page tables are worth a look after a death: those of the process that ran when the kernel crashed."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -45,31 +46,42 @@ def running(report: Iterable[str]) -> Running | None:
     return None
 
 
-def draw_culprit(folder: Path, cell: str, crash: Crash | None, workload: int | None) -> Path | None:
+def draw_culprit(
+    folder: Path,
+    cell: str,
+    crash: Crash | None,
+    workload: int | None,
+    leaders: Mapping[int, int] = MappingProxyType({}),
+) -> Path | None:
     """Draw ``culprit.svg`` from the census that was taken of a dead guest; None where there is nothing to draw.
 
-    Where nobody is known to have run, or it was a task without page tables of its own, the workload's process
-    (``workload`` is its pid) is drawn, and the picture says so.
+    ``leaders`` has the process of a thread. Where nobody is known to have run, or it was a task without page tables
+    of its own, the workload's process (``workload`` is its pid) is drawn, and the picture says so.
     """
     seen = see(census_path(folder, DEATH), ANY)
     if seen is None:
         return None
-    ran = running(crash.report) if crash else None
     told = [f"{crash.kind}: {crash.title}" if crash else "The guest stood still or went away without a crash.", cell]
-    theirs = _of(seen, ran.pid) if ran else None
+    ran = running(crash.report) if crash else None
+    pid = leaders.get(ran.pid, ran.pid) if ran else None
+    theirs = _of(seen, pid)
     if ran and theirs:
-        title = f"Page tables of {ran.name}, PID {ran.pid}, which ran on CPU {ran.cpu} when the kernel crashed"
+        thread = f", whose thread {ran.name}, {ran.pid}, ran" if pid != ran.pid else ", which ran"
+        title = f"Page tables of {_name(theirs)}, PID {pid}{thread} on CPU {ran.cpu} when the kernel crashed"
     else:
         theirs = _of(seen, workload)
         if theirs is None:
             return None
-        name = theirs.spaces[0].partition(" ")[2]
-        title = f"Page tables of {name}, PID {workload}, when the guest died"
+        title = f"Page tables of {_name(theirs)}, PID {workload}, when the guest died"
         if ran:
-            told.append(f"{ran.name}, PID {ran.pid}, ran on CPU {ran.cpu}, and has no page tables of its own.")
+            told.append(f"{ran.name}, PID {ran.pid}, ran on CPU {ran.cpu}; no page tables of its own were found.")
     path = folder / CULPRIT
     path.write_text(culprit_svg(theirs, Caption(title, told)), encoding="utf-8")
     return path
+
+
+def _name(seen: Seen) -> str:
+    return seen.spaces[0].partition(" ")[2]
 
 
 def _of(seen: Seen, pid: int | None) -> Seen | None:
