@@ -18,7 +18,7 @@ from testbed.run.formats import run_junit
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs
 from testbed.run.plan import Cell
-from testbed.run.reproduce.attempts import graded, run_attempts
+from testbed.run.reproduce.attempts import OneCore, graded, run_attempts
 from testbed.run.reproduce.subject import Enough, Graded, Images, Subject
 from testbed.run.sign import unshown
 from testbed.run.skipped import unrun
@@ -73,7 +73,7 @@ class TrialRun:
             return self._unusable(cells[0], error)
         self._note(cells, images)
         jobs = [self._job(cell, images) for cell in cells]
-        core, done = _Core(), 0
+        core, done = OneCore(), 0
 
         def begin(job: Job) -> None:
             self.folder.attempt(job.cell.name)
@@ -169,27 +169,6 @@ class TrialRun:
     def _job(self, cell: Cell, images: Images) -> Job:
         folder = self.folder.cell(cell.name)
         return Job(cell, images.kernel, images.guest, self.accel, self.folder.id, folder, self.how.census)
-
-
-class _Core:
-    """Lets one attempt in a place keep the memory of its dead guest: they are hundreds of MB, and alike."""
-
-    def __init__(self) -> None:
-        self._armed: str | None = None
-        self._kept = False
-
-    def arm(self, job: Job) -> Job:
-        """Give the job that is to start now, which keeps the memory unless one has or another may."""
-        if self._kept or self._armed is not None:
-            return job
-        self._armed = job.cell.name
-        return replace(job, vmcore=True)
-
-    def note(self, result: CellResult) -> None:
-        """See whether it did."""
-        self._kept = self._kept or "file" in (result.vmcore or {})
-        if result.cell == self._armed:
-            self._armed = None
 
 
 def _place(cell: str) -> str:
