@@ -18,6 +18,7 @@ from testbed.run.formats import run_junit
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs
 from testbed.run.plan import Cell
+from testbed.run.reproduce.amplify import amplified, check_host
 from testbed.run.reproduce.attempts import OneCore, graded, run_attempts
 from testbed.run.reproduce.subject import Enough, Graded, Images, Subject
 from testbed.run.sign import unshown
@@ -65,7 +66,12 @@ class TrialRun:
         return BugTrials(self, bug)
 
     def run(self, bug: BugSpec, subject: Subject, most: int, enough: Enough) -> Graded:
-        """See :class:`Trials`; OSError of the run's folder is a HostError."""
+        """See :class:`Trials`; OSError of the run's folder is a HostError.
+
+        The kernel gets the waits that the bug asks for; the guest is taken as it is, see :func:`subject_of`.
+        """
+        kernel, _ = amplified(self.root, subject.kernel, subject.guest, bug.amplify, bug.where)
+        subject = replace(subject, kernel=kernel)
         cells = self._cells(bug, subject, most)
         try:
             images = subject.images or self._build(subject)
@@ -206,11 +212,13 @@ def open_run(
     """Prove the accelerator and make the run's folder below ``out``; ``facts`` go to its ``run.json`` as well.
 
     ``told`` gets each record once it is on the disk. However the block ends, what has finished is kept. SpecError
-    where nothing can be written to ``out``, HostError where nothing can run guests.
+    where nothing can be written to ``out``, HostError where nothing can run guests, or not as the bugs want them.
     """
     how = how or How()
     RunFolder.prepare(out)
     accel = accelerator(how.accel, how.require_kvm, progress)
+    for bug in bugs:
+        check_host(bug.amplify, accel.kind)
     header = {
         **host_facts(),
         **facts,

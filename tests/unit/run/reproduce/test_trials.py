@@ -200,7 +200,7 @@ def test_full_disk_ends_it_as_a_failure_of_the_host(fake, tmp_path):
         raise OSError(28, "No space left on device", "console.log")
 
     fake.answer = answer
-    with pytest.raises(HostError, match="console.log: No space left on device"):
+    with pytest.raises(HostError, match=r"console\.log: No space left on device"):
         find(tmp_path, subject())
 
 
