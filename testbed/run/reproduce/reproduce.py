@@ -15,7 +15,7 @@ from testbed.run.reproduce.subject import Subject
 from testbed.run.reproduce.trials import TrialRun
 from testbed.spec import BugSpec, KernelSpec, resolve_kernel
 
-__all__ = ["Reproduced", "reproduce", "reproduce_exit", "searches"]
+__all__ = ["Reproduced", "reproduce", "reproduce_exit", "searches", "subject_of"]
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,21 @@ def searches(
     """Give what is to be looked for: a bug on ``kernels``, or on those that its file names.
 
     ``target`` is how a person named the bug. SpecError for a kernel or a parameter that there is not, and for a kernel
-    that is named twice or can't have as many CPUs as make the bug likelier.
+    that is named twice.
     """
     if len(set(kernels)) != len(kernels):
         raise SpecError("--kernel: a kernel is named twice; name it once")
-    bound, guest = bug.scenario.at(bug.scale, overrides), bug.guest(root)
     return [
-        Search(
-            target,
-            bug,
-            Subject(*amplified(root, kernel, guest, bug.amplify, bug.where), bound),
-            attempts or bug.attempts,
-            dict(overrides or {}),
-        )
+        Search(target, bug, subject_of(root, bug, kernel, overrides), attempts or bug.attempts, dict(overrides or {}))
         for kernel in _kernels(root, bug, kernels)
     ]
+
+
+def subject_of(root: Path, bug: BugSpec, kernel: KernelSpec, overrides: Mapping[str, str] | None = None) -> Subject:
+    """Give the place where a bug is looked for on a kernel: its own guest and workload, with its amplifiers."""
+    bound = bug.scenario.at(bug.scale, overrides)
+    kernel, guest = amplified(root, kernel, bug.guest(root), bug.amplify, bug.where)
+    return Subject(kernel, guest, bound)
 
 
 def _kernels(root: Path, bug: BugSpec, names: Sequence[str]) -> Sequence[KernelSpec]:
