@@ -23,7 +23,8 @@ CRASH_KINDS = (
 LONGEST_UDELAY_US = 10_000
 LARGEST_SHIFT = 10
 MOST_CPUS = 64
-_FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Compilers give some functions a suffix, as in free_pages_prepare.isra.0.
+_FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 
 def _regex(text: str) -> str:
@@ -45,7 +46,7 @@ def _crash_kind(kind: str) -> str:
 def _check_delays(delays: dict[str, int]) -> dict[str, int]:
     for function, microseconds in delays.items():
         if not _FUNCTION.fullmatch(function):
-            raise ValueError(f"{function!r} is no name of a C function; write one like zap_pte_range")
+            raise ValueError(f"{function!r} is no name of a C function; write one like unmap_page_range")
         if not 1 <= microseconds <= LONGEST_UDELAY_US:
             raise ValueError(f"{function}: {microseconds} µs; a delay is 1 to {LONGEST_UDELAY_US} µs")
     return delays

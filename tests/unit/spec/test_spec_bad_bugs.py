@@ -94,7 +94,7 @@ LOST = [  # what stood there, what a person wrote, the line, how the message sta
     ("host_cpus: 1", "host_cpus: 0",
      11, "host_cpus: must be at least 1, not the number 0"),
     ("zap_pte_range: 50", "zap-pte: 50",
-     11, "udelay: 'zap-pte' is no name of a C function; write one like zap_pte_range"),
+     11, "udelay: 'zap-pte' is no name of a C function; write one like unmap_page_range"),
     ("zap_pte_range: 50", "zap_pte_range: 0",
      11, "udelay: zap_pte_range: 0 µs; a delay is 1 to 10000 µs"),
     ("zap_pte_range: 50", "zap_pte_range: 10001",
