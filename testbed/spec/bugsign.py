@@ -23,7 +23,7 @@ CRASH_KINDS = (
 LONGEST_UDELAY_US = 10_000
 LARGEST_SHIFT = 10
 MOST_CPUS = 64
-# Compilers give some functions a suffix, as in free_pages_prepare.isra.0.
+# Compilers give some functions a suffix, as in page_vma_mkclean_one.constprop.0.
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 
