@@ -31,12 +31,14 @@ CELL = SimpleNamespace(
 class Script:
     """A guest whose console says ``shown`` kB, one figure for each reading, where its data channel says 344 kB."""
 
-    def __init__(self, *shown: int, **booted: str) -> None:
+    def __init__(self, *shown: int, cmdline: tuple[str, ...] = (), **booted: str) -> None:
         self.shown = list(shown)
         self.booted = {"release": "6.12.1", "build_id": "c0ffee"} | booted
         self.told: list[str] = []
         self.pid = os.getpid()  # in QEMU's place
         self.qmp = self.guest = self
+        self.launch = SimpleNamespace(cmdline=cmdline)
+        self.console_text = ""
         self.sample_ms = 0
 
     def execute(self, *_: object) -> None:
@@ -145,5 +147,12 @@ def test_another_kernel_than_the_one_to_be_measured_is_no_result(tmp_path: Path,
     machine, notes = Script(344, **booted), Notes()
     wrong = r"another kernel booted than vanilla: release .*, where 6.12.1, c0ffee was to"
     with pytest.raises(MeasureError, match=wrong):
+        driven(machine, tmp_path, notes)
+    assert (machine.told, notes.phases) == ([], {})
+
+
+def test_nothing_is_run_on_a_kernel_that_has_not_set_its_delay_points(tmp_path: Path):
+    machine, notes = Script(344, cmdline=("delay_points=do_madvise:5",)), Notes()
+    with pytest.raises(MeasureError, match="delay point do_madvise could not be set"):
         driven(machine, tmp_path, notes)
     assert (machine.told, notes.phases) == ([], {})
