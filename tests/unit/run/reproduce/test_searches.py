@@ -4,8 +4,7 @@
 import json
 
 import pytest
-from conftest import number_of
-from made_bugs import GAP, GONE, KEEPS, ROOT, attempt, bug
+from made_bugs import GAP, GONE, KEEPS, ROOT, attempt, bug, number_of
 
 from testbed.errors import BuildError, HostError, SourceUnavailable, SpecError
 from testbed.run.conduct import EXIT_BAD, EXIT_HARNESS, EXIT_INTERRUPTED, EXIT_OK
