@@ -37,8 +37,7 @@ class Script:
         self.told: list[str] = []
         self.pid = os.getpid()  # in QEMU's place
         self.qmp = self.guest = self
-        self.launch = SimpleNamespace(cmdline=cmdline)
-        self.console_text = ""
+        self.launch, self.console_text = SimpleNamespace(cmdline=cmdline), ""
         self.sample_ms = 0
 
     def execute(self, *_: object) -> None:
