@@ -3,7 +3,7 @@
 
 from testbed.spec.binding import load_binding, load_either
 from testbed.spec.bug import Amplify, BugSpec, CrashSign, Outcome, Sign
-from testbed.spec.bugfile import is_bug, list_bugs, load_bug
+from testbed.spec.bugfile import is_bug, list_bugs, load_bug, refuse_bug
 from testbed.spec.expectation import Expectation, Gap
 from testbed.spec.guest import GuestSpec, Program, Script, Selftests, list_guests, load_guest
 from testbed.spec.kernel import Absent, KernelSpec, load_kernels, resolve_kernel
@@ -64,6 +64,7 @@ __all__ = [
     "load_suite",
     "parse_duration",
     "parse_size",
+    "refuse_bug",
     "resolve_kernel",
     "split_metric",
 ]

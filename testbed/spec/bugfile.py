@@ -39,9 +39,11 @@ def is_bug(root: Path, target: str | Path) -> bool:
 
 
 def refuse_bug(root: Path, target: str | Path) -> None:
-    """Raise SpecError where a scenario is wanted and ``target`` is a bug."""
+    """Raise SpecError where a scenario is wanted and ``target`` is a bug, or looks like the name of one."""
     if is_bug(root, target):
-        raise SpecError(f"{target} is a bug, which is looked for until it is sure; run it by ./tb reproduce {target}")
+        if not str(target).endswith((".yaml", ".yml")):
+            Tree(root).bug_file(str(target))
+        raise SpecError(f"{target} is a bug; bugs are run by ./tb reproduce {target}")
 
 
 def load_bug(root: Path, name_or_path: str | Path) -> BugSpec:

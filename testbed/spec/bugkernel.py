@@ -105,7 +105,7 @@ class _Reader:
             source=self._source(field.source),
             series=field.series,
             fragments=fragments,
-            why=f"what bug {self.bug} was reported on",
+            why="",
             where=self.document.where("kernel", key=True),
             absent=absent_options(self.document, field.without, (*fragments, *files), "kernel"),
         )
