@@ -16,10 +16,13 @@ TEMPLATE = Path(__file__).with_name("readme.md")
 # Numbers that the testbed counts from outside, and that a guest can't tell of itself to the last one.
 COUNTED = re.compile(r"\.(?:tables|left_over|left_over_kb|left_over_file|census|entries|stale_entries)\b")
 CENSUS = """\
-The testbed counts page tables by a census from outside. `reproduce.sh` asks the guest: `tables` and `left_over` of a level
-come from VmPTE of the workload's first process, less what its pages need by PAGEMAP_SCAN. VmPTE has all levels in it, so
-such a number is a range, and where the limit is within the range the attempt is not judged. `census.*`, `entries.*`,
-`left_over_file` and `stale_entries` can't be told so, and are not judged by it."""
+The testbed counts page tables by a census from outside. `reproduce.sh` asks the guest: `tables` and `left_over` of a
+level come from VmPTE of the workload's first process, less what its pages need by PAGEMAP_SCAN. VmPTE has all levels in
+it, so such a number is a range, and where the limit is within the range the attempt is not judged. `census.*`,
+`entries.*`, `left_over_file` and `stale_entries` can't be told so, and are not judged by it."""
+CONSOLE = """\
+`reproduce.sh` believes the console, where a program that writes to `/dev/console` can pose as the kernel; the testbed asks
+the kernel's own log."""
 ABOUT = {
     "agent/": "the program that is init in the guest, as source",
     "bundle.json": "all of this for a program: kernel, guest, workload, signs, how it was run",
@@ -50,6 +53,7 @@ def readme(
     guest, scenario = cell["guest"], cell["scenario"]
     memory = (scenario["memory_bytes"] or guest["memory_bytes"]) >> 20
     patches = f"patchset {kernel['patchset_hash'][:12]}" if kernel["patchset_hash"] else "no patches"
+    source = f"{kernel['release']} ({kernel['source_version']}, {patches})"
     accel = f"{record['accel']['kind']} ({printable(record['accel']['reason'])})"
     texts = {
         "TITLE": printable(bug.title),
@@ -57,7 +61,7 @@ def readme(
         "REPORT": f"\nReported as: {printable(bug.report)}\n" if bug.report else "",
         "VERDICT": record["verdict"],
         "REASON": printable(record["reason"]),
-        "KERNEL": f"{kernel['name']}, {kernel['release']} ({kernel['source_version']}, {patches}), {kernel['compiler']}",
+        "KERNEL": f"{kernel['name']}, {source}, {kernel['compiler']}",
         "GUEST": f"{guest['vcpus']} vCPU, {memory} MiB, {guest['levels']} levels of page tables; by {accel}",
         "WORKLOAD": " ".join([f"/workloads/{scenario['workload']}", *scenario["argv"]]),
         "SIGNS": "\n".join(f"* {sign_text(sign)}" for sign in bug.signs),
@@ -81,7 +85,12 @@ def sign_text(sign: Sign) -> str:
 
 def _caveats(signs: Sequence[Sign]) -> list[str]:
     counted = any(COUNTED.search(plain(each)) for sign in signs for each in sign.metrics)
-    return [*([CENSUS] if counted else []), *(f"Not for the shell: {why}." for why in unshelled(signs))]
+    crashes = any(sign.crash for sign in signs)
+    return [
+        *([CENSUS] if counted else []),
+        *([CONSOLE] if crashes else []),
+        *(f"Not for the shell: {why}." for why in unshelled(signs)),
+    ]
 
 
 def _is_there(name: str, names: Collection[str]) -> bool:

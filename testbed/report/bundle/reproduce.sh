@@ -204,6 +204,11 @@ END
 
 # ---- signs: each sets said, and is 0 where it shows, 1 where not, 3 where that can't be told ----
 
+# unstamped CONSOLE: its lines without the time of day
+unstamped() {
+	tr -d '\r' <"$1" | sed -E 's/^.*<[0-7]>\[ *[0-9]+\.[0-9]{6}\](\[ *[TC][0-9]+\])? //'
+}
+
 # crash KIND TITLE REPORT: expressions; what is empty may be anything
 crash() {
 	said="no crash${1:+ of kind $1}"
@@ -212,12 +217,16 @@ crash() {
 	said="$what: $title"
 	[ -z "$1" ] || [ "$what" = "$1" ] || return 1
 	[ -z "$2" ] || printf '%s\n' "$title" | grep -qE -- "$2" || return 1
-	[ -z "$3" ] || awk -v at="$line" 'NR >= at - 6 && NR < at + 300' "$out/console.log" | grep -qE -- "$3" || return 1
+	[ -z "$3" ] || unstamped "$out/console.log" | awk -v at="$line" 'NR >= at - 6 && NR < at + 300' | grep -qE -- "$3" || return 1
 }
 
 # said EXPRESSION: by the workload, on the console, or of how it ended
 said() {
-	found=$(printf '%s\n' "$reason" | cat - "$out/output.log" "$out/console.log" | tr -d '\r' | grep -E -- "$1" | sed -n '1p')
+	found=$({
+		printf '%s\n' "$reason"
+		cat "$out/output.log"
+		unstamped "$out/console.log"
+	} | grep -E -- "$1" | sed -n '1p')
 	if [ -z "$found" ]; then
 		said="nothing said $1"
 		return 1
@@ -519,8 +528,7 @@ if [ "$accel" = kvm ]; then
 else
 	boot_s=$BOOT_TCG_S silence_s=$SILENCE_TCG_S deadline_s=$DEADLINE_TCG_S
 fi
-echo "$NAME"
-echo "accelerator: $accel ($why)"
+printf '%s\n' "$NAME" "accelerator: $accel ($why)"
 yes=0 judged=0 n=0
 while [ "$n" -lt "$attempts" ]; do
 	n=$((n + 1))
@@ -528,12 +536,13 @@ while [ "$n" -lt "$attempts" ]; do
 	ended=${reason:+; $reason}
 	if [ -n "$shown" ]; then
 		yes=$((yes + 1)) judged=$((judged + 1))
-		echo "attempt $n: reproduced ($shown)"
+		printf '%s\n' "attempt $n: reproduced ($shown)"
 	elif [ -n "$unknown" ]; then
-		echo "attempt $n: could not be judged ($unknown${ended:-})"
+		[ "$how" != strange ] || ended=''
+		printf '%s\n' "attempt $n: could not be judged ($unknown$ended)"
 	else
 		judged=$((judged + 1))
-		echo "attempt $n: not reproduced ($absent$ended)"
+		printf '%s\n' "attempt $n: not reproduced ($absent$ended)"
 	fi
 done
 lost=$((attempts - judged))

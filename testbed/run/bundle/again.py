@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A bundle run again by the testbed, on the kernel and the guest that are in it.
 
-Of a bundle the host reads files and runs nothing: its kernel and its programs run in a guest, its shell script not at all.
+Of a bundle the host reads files and runs nothing: its kernel and its programs run in a guest, its shell script not at
+all.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from testbed.store.bundle import unpack_bundle
 __all__ = ["opened_bundle"]
 
 LONGEST_JSON = 4 << 20
-Hash = Annotated[str, Field(pattern=r"\A[0-9a-f]{40,64}\Z")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")]
 
 
 class _Model(BaseModel):
