@@ -21,8 +21,8 @@ level come from VmPTE of the workload's first process, less what its pages need 
 it, so such a number is a range, and where the limit is within the range the attempt is not judged. `census.*`,
 `entries.*`, `left_over_file` and `stale_entries` can't be told so, and are not judged by it."""
 CONSOLE = """\
-`reproduce.sh` believes the console, where a program that writes to `/dev/console` can pose as the kernel; the testbed asks
-the kernel's own log."""
+`reproduce.sh` believes the console, where a program that writes to `/dev/console` can pose as the kernel; the testbed
+asks the kernel's own log."""
 ABOUT = {
     "agent/": "the program that is init in the guest, as source",
     "bundle.json": "all of this for a program: kernel, guest, workload, signs, how it was run",
@@ -38,7 +38,7 @@ ABOUT = {
     "output.log": "what the workload printed",
     "patches/": "what is on top of the kernel's source, in the order of `patches/series`",
     "record.json": "the verdict with all numbers",
-    "run.txt": "what the agent is told to do; change its `arg=` lines to try something else",
+    "run.txt": "what the agent is told to do; `-r FILE` is for a copy with other `arg=` lines",
     "samples.jsonl": "all messages of the agent, and samples while the workload ran",
     "vmcore.zst": "the memory of the dead guest, for `crash`, drgn, or `./tb census`",
     "vmlinux": "the kernel with DWARF, for gdb, drgn and addr2line",
@@ -60,7 +60,7 @@ def readme(
         "CELL": record["cell"],
         "REPORT": f"\nReported as: {printable(bug.report)}\n" if bug.report else "",
         "VERDICT": record["verdict"],
-        "REASON": printable(record["reason"]),
+        "REASON": printable(record["reason"]) + (f"; {_shown(record)}" if record.get("shown") else ""),
         "KERNEL": f"{kernel['name']}, {source}, {kernel['compiler']}",
         "GUEST": f"{guest['vcpus']} vCPU, {memory} MiB, {guest['levels']} levels of page tables; by {accel}",
         "WORKLOAD": " ".join([f"/workloads/{scenario['workload']}", *scenario["argv"]]),
@@ -70,6 +70,11 @@ def readme(
     }
     # one pass, so that nothing is filled into what was filled in
     return re.sub(r"@([A-Z]+)@", lambda found: texts[found[1]], TEMPLATE.read_text(encoding="utf-8"))
+
+
+def _shown(record: Mapping[str, Any]) -> str:
+    answer = {True: "it showed", False: "it did not show", None: "could not be judged"}[record["shown"]["shown"]]
+    return f"{answer}: {printable(record['shown']['sign'])}"
 
 
 def sign_text(sign: Sign) -> str:

@@ -23,10 +23,11 @@ signs() {
 
 # ---- from here on the same in every bundle ----
 QEMU=qemu-system-x86_64
-attempts=3 accel=auto why='' pid='' tab=$(printf '\t')
+attempts=3 accel=auto order=run.txt why='' pid='' tab=$(printf '\t')
 
 usage() {
-	echo "usage: ./reproduce.sh [-n ATTEMPTS] [-a auto|kvm|tcg]"
+	echo "usage: ./reproduce.sh [-n ATTEMPTS] [-a auto|kvm|tcg] [-r FILE]"
+	echo "-r FILE: what the agent is told to do, in place of run.txt"
 	echo "exit code: 0 shown at least once, 1 not, 2 QEMU or a tool is missing or the files are not the bundle's,"
 	echo "3 could not be judged; logs are in ./out"
 }
@@ -52,7 +53,7 @@ end() {
 
 # boot ACCELERATOR FOLDER ICOUNT [ORDER]: sets pid
 boot() {
-	kind=$1 folder=$2 shift=$3 order=${4:-}
+	kind=$1 folder=$2 shift=$3 asked=${4:-}
 	if [ "$kind" = kvm ]; then
 		cpu=host watch=$WATCH_KVM
 	else
@@ -67,8 +68,8 @@ boot() {
 	if [ -n "$shift" ]; then
 		set -- "$@" -icount "shift=$shift"
 	fi
-	if [ -n "$order" ]; then
-		set -- "$@" -fw_cfg "name=opt/testbed/run,file=$order"
+	if [ -n "$asked" ]; then
+		set -- "$@" -fw_cfg "name=opt/testbed/run,file=$asked"
 	fi
 	if [ -n "$HOST_CPUS" ] && command -v taskset >/dev/null 2>&1; then
 		set -- taskset -c "$HOST_CPUS" "$QEMU" "$@"
@@ -463,7 +464,7 @@ attempt() {
 		shift $(((number - 1) % $#))
 		icount=$1
 	fi
-	boot "$accel" "$out" "$icount" run.txt
+	boot "$accel" "$out" "$icount" "$order"
 	attend
 	if [ "$how" = exit ]; then
 		wait_for_end
@@ -490,10 +491,11 @@ wait_for_end() {
 	done
 }
 
-while getopts n:a:h option; do
+while getopts n:a:r:h option; do
 	case $option in
 	n) attempts=$OPTARG ;;
 	a) accel=$OPTARG ;;
+	r) order=$OPTARG ;;
 	h) usage && exit 0 ;;
 	*) usage >&2 && exit 2 ;;
 	esac
@@ -505,6 +507,12 @@ case $accel in
 auto | kvm | tcg) ;;
 *) refuse "-a $accel: auto, kvm or tcg" ;;
 esac
+case $order in
+*,*) refuse "-r $order: QEMU can't have a comma there" ;;
+/* | run.txt) ;;
+*) order=$PWD/$order ;;
+esac
+[ "$order" = run.txt ] || [ -r "$order" ] || refuse "-r $order: no such file"
 case $0 in
 */*) cd "${0%/*}" || refuse "can't go to where it lies" ;;
 esac
