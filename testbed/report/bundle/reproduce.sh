@@ -66,7 +66,7 @@ boot() {
 		-device virtserialport,chardev=data,name=testbed.data -device virtio-balloon-pci,id=balloon0 \
 		-device pvpanic-pci -device vmcoreinfo -action panic=none -no-reboot
 	if [ -n "$shift" ]; then
-		set -- "$@" -icount "shift=$shift"
+		set -- "$@" -icount "shift=$shift,sleep=on"
 	fi
 	if [ -n "$asked" ]; then
 		set -- "$@" -fw_cfg "name=opt/testbed/run,file=$asked"

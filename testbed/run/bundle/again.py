@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -135,4 +136,5 @@ def _patchset_hash(folder: Path, where: str) -> str | None:
 def _bug(cell: Cell, where: str) -> BugSpec:
     if cell.bug is None or not cell.bug.signs:
         raise SpecError(f"{where}: its cell could not be judged, so there is nothing to look for")
-    return cell.bug
+    # the guest has as many vCPUs already, and what its kernel may have is told by no configuration here
+    return replace(cell.bug, amplify=replace(cell.bug.amplify, vcpus=None))

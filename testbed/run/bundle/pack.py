@@ -32,6 +32,7 @@ from testbed.run.drive import order
 from testbed.run.handlines import read_hand_lines
 from testbed.run.launching import BOOT_S, SILENCE_S, slowdown, watchdogs
 from testbed.run.plan import Cell
+from testbed.run.reproduce.amplify import stretch
 from testbed.spec import BugSpec
 from testbed.store.bundle import SUFFIX, Member, write_bundle
 from testbed.store.folder import RunFolder
@@ -196,23 +197,26 @@ def _order(cell: Cell) -> bytes:
 
 
 def _shape(cell: Cell, bug: BugSpec, kernel: KernelImage, folder: RunFolder) -> Shape:
-    slow = {kind: slowdown(Accel(kind, ""), cell.kernel.name) for kind in ("kvm", "tcg")}
-    watch = {kind: " ".join(watchdogs(each)) for kind, each in slow.items()}
+    amplify = bug.amplify
+    shared = stretch(amplify, cell.guest.vcpus)
+    slow = {kind: slowdown(Accel(kind, ""), cell.kernel.name) * shared for kind in ("kvm", "tcg")}
+    # an instruction takes longer where they are counted so, and what is done in as many is not stuck
+    longer = {"kvm": 1, "tcg": 2 ** max(amplify.icount, default=0)}
+    watch = {kind: " ".join(watchdogs(each * longer[kind])) for kind, each in slow.items()}
     timed = {word.partition("=")[0] for word in watch["tcg"].split()}
     append = _after(_argv(folder.cell(cell.name)), "-append")
-    host_cpus = bug.amplify.host_cpus
     return Shape(
         name=cell.name,
         build_id=kernel.build_id,
         levels=cell.guest.levels,
-        vcpus=bug.amplify.vcpus or cell.guest.vcpus,
+        vcpus=cell.guest.vcpus,
         la57="on" if cell.guest.levels == 5 else "off",
         memory_mib=cell.memory_bytes >> 20,
         append=" ".join(word for word in append.split() if word.partition("=")[0] not in timed),
         watch_kvm=watch["kvm"],
         watch_tcg=watch["tcg"],
-        icount=" ".join(map(str, bug.amplify.icount)),
-        host_cpus=f"0-{host_cpus - 1}" if host_cpus else "",
+        icount=" ".join(map(str, amplify.icount)),
+        host_cpus=f"0-{amplify.host_cpus - 1}" if amplify.host_cpus else "",
         proof_s=round(PROOF_S["kvm"] * slow["kvm"]),
         boot_kvm_s=round(BOOT_S * slow["kvm"]),
         boot_tcg_s=round(BOOT_S * slow["tcg"]),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.machine.qemu import Launch, command_line, qemu_argv
+from testbed.machine.qemu import Icount, Launch, command_line, qemu_argv
 
 LAUNCH = Launch("tcg", Path("/k/bzImage"), Path("/g/initramfs"), 1 << 30, 2, 4, Path("/run/cell"), Path("/tmp/tb-1"))
 
@@ -23,7 +23,7 @@ def test_page_table_levels_are_the_guests_not_the_cpu_models():
 
 
 def test_guest_that_counts_instructions_knows_no_time_or_chance_of_the_hosts():
-    counting = qemu_argv(dataclasses.replace(LAUNCH, counting=True))
+    counting = qemu_argv(dataclasses.replace(LAUNCH, icount=Icount(0, sealed=True)))
     at = counting.index("-icount")
     assert counting[at : at + 6] == [
         "-icount",
@@ -38,7 +38,20 @@ def test_guest_that_counts_instructions_knows_no_time_or_chance_of_the_hosts():
 
 def test_kvm_counts_no_instructions():
     with pytest.raises(ValueError, match="TCG alone counts instructions"):
-        dataclasses.replace(LAUNCH, accel="kvm", counting=True)
+        dataclasses.replace(LAUNCH, accel="kvm", icount=Icount(0, sealed=True))
+
+
+def test_guest_whose_instructions_take_longer_still_lives_with_the_hosts_time_and_chance():
+    argv = qemu_argv(dataclasses.replace(LAUNCH, icount=Icount(4)))
+    at = argv.index("-icount")
+    assert argv[at + 1] == "shift=4,sleep=on"
+    assert argv[:at] + argv[at + 2 :] == qemu_argv(LAUNCH)
+
+
+@pytest.mark.parametrize("shift", [-1, 11])
+def test_shift_that_qemu_refuses_is_refused_at_once(shift):
+    with pytest.raises(ValueError, match="shifts from 0 to 10"):
+        Icount(shift)
 
 
 def test_no_network_device():
