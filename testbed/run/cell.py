@@ -23,14 +23,17 @@ from testbed.machine.serialmachine import SerialMachine
 from testbed.machine.sockets import socket_folder
 from testbed.machine.target import Target
 from testbed.measure.symbols import Symbols
-from testbed.run.drive import NO_CENSUS, OUTPUT, STDOUT, Notes, autopsy, drive
+from testbed.run.autopsy import autopsy, keep_memory
+from testbed.run.drive import NO_CENSUS, OUTPUT, STDOUT, drive
 from testbed.run.guard import Guard
 from testbed.run.handlines import hand_lines
 from testbed.run.host import host_facts
 from testbed.run.launching import guest_launch, slowdown
 from testbed.run.metal import Metal, metal_boot, metal_slowdown
+from testbed.run.notes import Notes
 from testbed.run.plan import Cell
 from testbed.run.postmortem import crash_text, hang_text
+from testbed.run.sign import shown_by
 from testbed.store.record import CellResult
 
 __all__ = ["Job", "guest_record", "launch_for", "run_cell", "scenario_record", "write_verdict"]
@@ -38,7 +41,10 @@ __all__ = ["Job", "guest_record", "launch_for", "run_cell", "scenario_record", "
 
 @dataclass(frozen=True)
 class Job:
-    """A cell with the artefacts it runs on, and the machine if that is no guest on this host."""
+    """A cell with the artefacts it runs on, and the machine if that is no guest on this host.
+
+    With ``vmcore`` the memory of a guest that dies or stands still is kept in its folder.
+    """
 
     cell: Cell
     kernel: KernelImage
@@ -49,6 +55,7 @@ class Job:
     census: bool = True
     metal: Metal | None = None
     retry: bool = False
+    vmcore: bool = False
 
     @property
     def slowdown(self) -> float:
@@ -92,10 +99,10 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
             _drive(machine, guard, job, notes)
         except GuestHung as hung:
             end = _hung(machine, guard, job, symbols, hung)
-            autopsy(machine, job.folder, notes)
+            _examine(machine, job, notes, cancelled)
         except GuestLost as lost:
             end = _End(loss=str(lost), log=guard.log())
-            autopsy(machine, job.folder, notes)
+            _examine(machine, job, notes, cancelled)
         except (MachineError, MeasureError) as error:
             # QEMU that did not come up or was killed, and numbers that can't be taken, say nothing of the kernel
             end = _End(harness=str(error))
@@ -106,9 +113,11 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
         (job.folder / "dmesg.txt").write_text(end.log)
     ktap = _ktap(job.folder) if job.cell.scenario.test else None
     verdict = _judge(job.cell, evidence) if ktap is None else judge_selftest(evidence, ktap)
-    if verdict.crash is not None:
-        (job.folder / "crash.txt").write_text(crash_text(verdict.crash, symbols))
-    return _result(job, notes, verdict, ktap, time.monotonic() - began)
+    report = crash_text(verdict.crash, symbols) if verdict.crash is not None else ""
+    if report:
+        (job.folder / "crash.txt").write_text(report)
+    shown = shown_by(job.cell.bug, evidence, verdict, report, job.folder, notes.start_s is not None)
+    return _result(job, notes, verdict, ktap, time.monotonic() - began, shown)
 
 
 @contextmanager
@@ -150,6 +159,13 @@ def _drive(machine: Target, guard: Guard, job: Job, notes: Notes) -> None:
         raise
 
 
+def _examine(machine: Target, job: Job, notes: Notes, cancelled: threading.Event) -> None:
+    """Take from a dead guest what a person may want to see of it."""
+    autopsy(machine, job.folder, notes)
+    if job.vmcore and not cancelled.is_set():
+        keep_memory(machine, job.folder, notes, cancelled)
+
+
 def _evidence(job: Job, notes: Notes, guard: Guard, end: _End, console: str) -> Evidence:
     return Evidence(
         nonce=notes.nonce,
@@ -180,7 +196,9 @@ def _ktap(folder: Path) -> Ktap:
     return parse_ktap([line.removeprefix(STDOUT) for line in lines if line.startswith(STDOUT)])
 
 
-def _result(job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s: float) -> CellResult:
+def _result(
+    job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s: float, shown: dict[str, Any] | None
+) -> CellResult:
     cell, kernel = job.cell, job.kernel
     result = CellResult(
         run=job.run,
@@ -206,6 +224,8 @@ def _result(job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s:
         crash=_crash_record(verdict),
         subtests={result.name: result.outcome for result in ktap.results} if ktap else None,
         host=job.metal.host(host_facts()["host"]) if job.metal else host_facts()["host"],
+        shown=shown,
+        vmcore=notes.vmcore,
     )
     write_verdict(job.folder, result)
     return result
