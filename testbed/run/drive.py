@@ -16,6 +16,7 @@ from testbed.machine.machine import Machine
 from testbed.machine.target import Target
 from testbed.measure.outside import Examiner
 from testbed.measure.sample import console_pattern, judged_spaces, sample
+from testbed.run.delaypoints import check_points
 from testbed.run.guard import Guard
 from testbed.run.launching import BOOT_S, SILENCE_S
 from testbed.run.notes import Notes
@@ -55,6 +56,8 @@ def drive(
     began = time.monotonic()
     hello = machine.start(Deadline.after(BOOT_S, slow))
     _check(hello, cell, kernel)
+    if machine.guest is not None:
+        check_points(machine.guest.launch.cmdline, machine.console_text)
     notes.start_s = round(time.monotonic() - began, 3)
     notes.tainted, notes.heard = hello["tainted"], time.monotonic()
     scenario = cell.scenario

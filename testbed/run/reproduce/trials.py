@@ -18,7 +18,8 @@ from testbed.run.formats import run_junit
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs
 from testbed.run.plan import Cell
-from testbed.run.reproduce.attempts import graded, run_attempts
+from testbed.run.reproduce.amplify import amplified, check_host
+from testbed.run.reproduce.attempts import OneCore, graded, run_attempts
 from testbed.run.reproduce.subject import Enough, Graded, Images, Subject
 from testbed.run.sign import unshown
 from testbed.run.skipped import unrun
@@ -65,7 +66,12 @@ class TrialRun:
         return BugTrials(self, bug)
 
     def run(self, bug: BugSpec, subject: Subject, most: int, enough: Enough) -> Graded:
-        """See :class:`Trials`; OSError of the run's folder is a HostError."""
+        """See :class:`Trials`; OSError of the run's folder is a HostError.
+
+        The kernel gets the waits that the bug asks for; the guest is taken as it is, see :func:`subject_of`.
+        """
+        kernel, _ = amplified(self.root, subject.kernel, subject.guest, bug.amplify, bug.where)
+        subject = replace(subject, kernel=kernel)
         cells = self._cells(bug, subject, most)
         try:
             images = subject.images or self._build(subject)
@@ -73,7 +79,7 @@ class TrialRun:
             return self._unusable(cells[0], error)
         self._note(cells, images)
         jobs = [self._job(cell, images) for cell in cells]
-        core, done = _Core(), 0
+        core, done = OneCore(), 0
 
         def begin(job: Job) -> None:
             self.folder.attempt(job.cell.name)
@@ -171,27 +177,6 @@ class TrialRun:
         return Job(cell, images.kernel, images.guest, self.accel, self.folder.id, folder, self.how.census)
 
 
-class _Core:
-    """Lets one attempt in a place keep the memory of its dead guest: they are hundreds of MB, and alike."""
-
-    def __init__(self) -> None:
-        self._armed: str | None = None
-        self._kept = False
-
-    def arm(self, job: Job) -> Job:
-        """Give the job that is to start now, which keeps the memory unless one has or another may."""
-        if self._kept or self._armed is not None:
-            return job
-        self._armed = job.cell.name
-        return replace(job, vmcore=True)
-
-    def note(self, result: CellResult) -> None:
-        """See whether it did."""
-        self._kept = self._kept or "file" in (result.vmcore or {})
-        if result.cell == self._armed:
-            self._armed = None
-
-
 def _place(cell: str) -> str:
     """Give a cell's name without the number of the attempt."""
     return cell.rpartition("#")[0]
@@ -227,11 +212,13 @@ def open_run(
     """Prove the accelerator and make the run's folder below ``out``; ``facts`` go to its ``run.json`` as well.
 
     ``told`` gets each record once it is on the disk. However the block ends, what has finished is kept. SpecError
-    where nothing can be written to ``out``, HostError where nothing can run guests.
+    where nothing can be written to ``out``, HostError where nothing can run guests, or not as the bugs want them.
     """
     how = how or How()
     RunFolder.prepare(out)
     accel = accelerator(how.accel, how.require_kvm, progress)
+    for bug in bugs:
+        check_host(bug.amplify, accel.kind)
     header = {
         **host_facts(),
         **facts,
