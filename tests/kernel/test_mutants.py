@@ -18,9 +18,7 @@ KERNEL = "ptreclaim-6.12+debug"
 BUGS = [load_bug(ROOT, name) for name in list_bugs(ROOT)]
 #: What is planted, by the bug that is looked for in it.
 PLANTED = {
-    bug.name: bug.kernels[0].patches
-    for bug in BUGS
-    if any(FOLDER in patch.parents for patch in bug.kernels[0].patches)
+    bug.name: bug.kernels[0].patches for bug in BUGS if any(FOLDER in patch.parents for patch in bug.kernels[0].patches)
 }
 
 
