@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 BUG = """\
 title: {title}
 report: nobody's
-guest: minimal
+guest: {guest}
 {what}
 params: {{span: 128MiB, how-often: 3, word: "a b"}}
 phases: [start, full]
@@ -59,9 +59,9 @@ shell: |
 """
 
 
-def written(folder, name: str, what: str):
+def written(folder, name: str, what: str, guest: str = "minimal"):
     path = folder / f"{name}.yaml"
-    path.write_text(BUG.format(title=name, what=what))
+    path.write_text(BUG.format(title=name, what=what, guest=guest))
     return load_bug(ROOT, path)
 
 
@@ -104,8 +104,9 @@ def test_a_c_program_beside_the_bug_file_runs_through_its_phases_with_the_header
     assert "own C workload was here" in output
 
 
-def test_lines_for_the_shell_get_parameters_as_variables_and_mark_phases(folder, ran):
-    record, output, marks = ran(written(folder, "in-shell", SHELL))
+@pytest.mark.parametrize("guest", ["minimal", "allocators"])  # linked statically, and not
+def test_lines_for_the_shell_get_parameters_as_variables_and_mark_phases(folder, ran, guest):
+    record, output, marks = ran(written(folder, "in-shell", SHELL, guest))
     assert list(record["phases"]) == ["start", "full"]
     assert all(numbers["agree"] for numbers in record["phases"].values())
     assert values(marks) == {"made": 3, "span": 128 << 20}
