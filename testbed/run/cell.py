@@ -276,4 +276,5 @@ def _crash_record(verdict: Verdict) -> dict[str, Any] | None:
     if crash is None:
         return None
     frames = [frame.text for frame in crash.stack]
-    return {"kind": crash.kind, "title": crash.title, "fingerprint": crash.fingerprint, "frames": frames}
+    told = {key: getattr(crash, key) for key in ("kind", "type", "title", "fingerprint")}
+    return {**told, "frames": frames}
