@@ -245,7 +245,7 @@ elsewhere() {
 metrics() {
 	all=''
 	for condition; do
-		judged=$(awk -v condition="$condition" -v levels="$LEVELS" '
+		answer=$(awk -v condition="$condition" -v levels="$LEVELS" '
 			function number(text, key) {
 				if (!match(text, "\"" key "\":-?[0-9]+"))
 					return ""
@@ -362,8 +362,8 @@ metrics() {
 				print answer "\t" word[1] " " shown(left_low, left_high) " " between word[2] " " shown(low, high) right
 			}
 		' "$out/agent.log")
-		said=${judged#*"$tab"}
-		case $judged in
+		said=${answer#*"$tab"}
+		case $answer in
 		yes*) all="${all:+$all; }$said" ;;
 		no*) return 1 ;;
 		*) return 3 ;;
