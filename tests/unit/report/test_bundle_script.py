@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``reproduce.sh`` judges as the testbed does: the same deaths, the same numbers, by a shell alone."""
 
+import hashlib
 import json
+import os
 import shutil
+import signal
 import subprocess
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,3 +214,179 @@ def test_script_is_clean_by_shellcheck(tmp_path):
     (tmp_path / "reproduce.sh").write_text(reproduce_script(SHAPE, signs))
     done = subprocess.run(["shellcheck", "-s", "sh", "reproduce.sh"], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == ""
+
+
+# --- the whole script, with a QEMU that is a script too ---
+
+FAKE_QEMU = """\
+#!/bin/sh
+echo "$$ $*" >>qemu.log
+for word; do
+    case $word in
+    file,id=data,path=*) data=${word#file,id=data,path=} ;;
+    file,id=console,path=*) console=${word#file,id=console,path=} ;;
+    esac
+done
+cat told >>"$data"
+cat heard >>"$console"
+[ ! -e stay ] || exec sleep 1000
+"""
+HELLO = message(type="hello", protocol=1, release="6", build_id=SHAPE.build_id, boot_id="b\n", levels=4, vcpus=1)
+AT_AFTER = message(type="phase", nonce="bundle", phase="after", pid=32, settled=True, settle_ms=9, counters=AFTER)
+BYE = message(type="bye")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """What is unpacked of a bundle, and a QEMU that leaves what the test wants."""
+    top = tmp_path / "b"
+    (tmp_path / "bin").mkdir()
+    top.mkdir()
+    qemu = tmp_path / "bin" / "qemu-system-x86_64"
+    qemu.write_text(FAKE_QEMU)
+    qemu.chmod(0o755)
+    (top / "run.txt").write_text("cmd=run\n")
+    (top / "told").write_text("")
+    (top / "heard").write_text("")
+    return top
+
+
+def argv_of(top: Path, *words: str) -> list[str]:
+    return ["env", f"PATH={top.parent / 'bin'}:{os.environ['PATH']}", "sh", "./reproduce.sh", *words]
+
+
+def prepared(top: Path, *signs: Sign, told: str = "", heard: str = "", **shape) -> None:
+    (top / "reproduce.sh").write_text(reproduce_script(replace(SHAPE, **shape), signs))
+    names = ("reproduce.sh", "run.txt")
+    (top / "SHA256SUMS").write_text(
+        "".join(f"{hashlib.sha256((top / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
+    )
+    (top / "told").write_text(told)
+    (top / "heard").write_text(heard, newline="")
+
+
+def run(top: Path, *words: str) -> tuple[int, list[str]]:
+    done = subprocess.run(argv_of(top, *words), cwd=top, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr == "" or done.returncode == 2, done.stderr
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def test_each_attempt_is_told_and_the_end_counts_them(folder):
+    prepared(folder, metric("after.vmpte_kb > 1000"), told=HELLO + AT_AFTER + message(**EXIT) + BYE)
+    shown = "reproduced (after.vmpte_kb 56464 > 1000)"
+    assert run(folder, "-n", "2", "-a", "tcg") == (
+        0,
+        [SHAPE.name, "accelerator: tcg (asked for)", f"attempt 1: {shown}", f"attempt 2: {shown}", "reproduced 2 of 2"],
+    )
+    assert (folder / "out/attempt-2/agent.log").read_text().endswith(BYE)
+    words = (folder / "qemu.log").read_text()
+    assert words.count("-accel tcg -cpu max,la57=off") == words.count("-append console=ttyS0 a=2 ") == 2
+    assert words.count("-fw_cfg name=opt/testbed/run,file=run.txt") == 2
+
+
+def test_what_does_not_show_is_not_reproduced_and_says_how_it_ended(folder):
+    prepared(folder, metric("after.vmpte_kb > 99999"), told=HELLO + AT_AFTER + message(**{**EXIT, "status": 3}) + BYE)
+    assert run(folder, "-n", "1", "-a", "tcg") == (
+        1,
+        [
+            SHAPE.name,
+            "accelerator: tcg (asked for)",
+            "attempt 1: not reproduced (after.vmpte_kb 56464 is not > 99999; "
+            "the workload's own checks failed (exit status 3))",
+            "reproduced 0 of 1",
+        ],
+    )
+
+
+def test_a_guest_that_dies_shows_its_crash_and_another_crash_is_none(folder):
+    panic = "<0>[    2.500000][   T77] Kernel panic - not syncing: it\r\n"
+    prepared(folder, Sign(crash=CrashSign(kind="panic", title="not syncing: it")), told=HELLO, heard=panic)
+    code, lines = run(folder, "-n", "1", "-a", "tcg")
+    assert (code, lines[2]) == (0, "attempt 1: reproduced (panic: Kernel panic - not syncing: it)")
+    prepared(folder, Sign(crash=CrashSign(kind="kasan")), told=HELLO, heard=panic)
+    code, lines = run(folder, "-n", "1", "-a", "tcg")
+    assert code == 1
+    assert lines[2].startswith("attempt 1: not reproduced (panic: Kernel panic")
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ("", "QEMU ended: "),
+        (HELLO.replace(SHAPE.build_id, "00" * 20), "another guest came up than was to"),
+        (HELLO.replace('"levels":4', '"levels":5'), "another guest came up than was to"),
+        (HELLO + message(type="error", what="no such program"), "the guest's agent: no such program"),
+    ],
+)
+def test_what_says_nothing_of_the_bug_is_not_judged(told, why, folder):
+    prepared(folder, metric("exit.status == 0"), told=told)
+    if not told:
+        qemu = folder.parent / "bin" / "qemu-system-x86_64"
+        qemu.write_text("#!/bin/sh\necho no such machine >&2\nexit 1\n")
+        why += "no such machine"
+    code, lines = run(folder, "-n", "1", "-a", "tcg")
+    assert code == 3
+    assert lines[2].startswith(f"attempt 1: could not be judged ({why}")
+    assert lines[3] == "reproduced 0 of 0, 1 could not be judged"
+
+
+def test_a_workload_that_comes_to_no_end_is_a_hang_and_its_qemu_is_ended(folder):
+    prepared(folder, Sign(said="was not done in"), told=HELLO, deadline_tcg_s=2, silence_tcg_s=9, boot_tcg_s=9)
+    (folder / "stay").touch()
+    code, lines = run(folder, "-n", "1", "-a", "tcg")
+    assert (code, lines[2]) == (0, "attempt 1: reproduced (said: the workload was not done in 2 s)")
+    prepared(folder, Sign(said="sent nothing for"), told=HELLO, deadline_tcg_s=9, silence_tcg_s=2, boot_tcg_s=9)
+    code, lines = run(folder, "-n", "1", "-a", "tcg")
+    assert (code, lines[2]) == (0, "attempt 1: reproduced (said: the guest's agent sent nothing for 2 s)")
+    assert not any(Path(f"/proc/{line.split()[0]}").exists() for line in (folder / "qemu.log").read_text().splitlines())
+
+
+def test_interrupted_it_ends_its_qemu(folder):
+    prepared(folder, metric("exit.status == 0"), told=HELLO, deadline_tcg_s=99, silence_tcg_s=99)
+    (folder / "stay").touch()
+    script = subprocess.Popen(
+        argv_of(folder, "-a", "tcg"), cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 60
+    while not (folder / "qemu.log").is_file() and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    script.send_signal(signal.SIGINT)
+    assert script.wait(60) == 130
+    assert not Path(f"/proc/{(folder / 'qemu.log').read_text().split()[0]}").exists()
+
+
+def test_files_that_are_others_or_tools_that_are_missing_are_refused_before_anything_is_started(folder):
+    prepared(folder, metric("exit.status == 0"), told=HELLO)
+    (folder / "run.txt").write_text("cmd=evil\n")
+    code, lines = run(folder)
+    assert code == 2
+    assert lines[0] == "reproduce.sh: the files are not those of the bundle: run.txt: FAILED"
+    (folder.parent / "bin" / "qemu-system-x86_64").unlink()
+    bin_ = folder.parent / "bin"
+    for tool in ("sh", "env", "awk", "cat", "grep", "mkdir", "rm", "sed", "sleep", "tr", "wc"):
+        (bin_ / tool).symlink_to(Path(shutil.which(tool)).resolve())
+    done = subprocess.run(
+        ["env", "-i", f"PATH={bin_}", "sh", "./reproduce.sh"], cwd=folder, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("reproduce.sh: qemu-system-x86_64 is not installed")
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("words", [("-n", "0"), ("-n", "x"), ("-n", "-1"), ("-a", "xen"), ("-r", "none.txt"), ("-z",)])
+def test_options_that_mean_nothing_are_refused(words, folder):
+    prepared(folder, metric("exit.status == 0"))
+    assert run(folder, *words)[0] == 2
+    assert not (folder / "qemu.log").exists()
+
+
+def test_another_order_is_given_by_r_and_shifts_come_in_turn(folder):
+    prepared(folder, metric("exit.status == 0"), told=HELLO + message(**EXIT) + BYE, icount="0 1 2")
+    (folder / "mine.txt").write_text("cmd=run\n")
+    code, lines = run(folder, "-n", "4", "-r", "mine.txt")
+    assert code == 0
+    assert lines[1] == "accelerator: tcg (it alone counts instructions, as was done)"
+    words = (folder / "qemu.log").read_text().splitlines()
+    assert [line.partition("-icount shift=")[2][0] for line in words] == ["0", "1", "2", "0"]
+    assert all(f"file={folder}/mine.txt" in line for line in words)
