@@ -327,11 +327,11 @@ metrics() {
 			function shown(low, high) {
 				return low == high ? low "" : low ".." high
 			}
-			/^{"type":"phase"/ {
+			index($0, "{\"type\":\"phase\"") == 1 {
 				match($0, /"phase":"[^"]*"/)
 				told[substr($0, RSTART + 9, RLENGTH - 10)] = $0
 			}
-			/^{"type":"exit"/ { ended = $0 }
+			index($0, "{\"type\":\"exit\"") == 1 { ended = $0 }
 			END {
 				# METRIC OP NUMBER, or METRIC OP FACTOR * METRIC
 				words = split(condition, word, " ")
