@@ -94,7 +94,10 @@ def pack(folder: RunFolder, name: str, out: Path | None) -> tuple[Path, int]:
     members["README.md"] = Member(readme(described["cell"], bug, record, told, members).encode())
     top = bundle_name(name)
     path = out or Path(f"{top}{SUFFIX}")
-    return path, write_bundle(path, top, members)
+    try:
+        return path, write_bundle(path, top, members)
+    except ValueError as problem:
+        raise SpecError(f"{name}: can't be packed: {problem}") from None
 
 
 def _json(value: Any) -> bytes:
