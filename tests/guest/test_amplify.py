@@ -38,7 +38,7 @@ def attempt(accel, tmp_path):
         bug: BugSpec = replace(load_bug(ROOT, BUG), amplify=amplify)
         subject = subject_of(ROOT, bug, bug.kernels[0], params)
         scenario = replace(subject.scenario, deadline_s=deadline_s) if deadline_s else subject.scenario
-        kernel, _ = amplified(ROOT, subject.kernel, subject.guest, amplify_as or amplify)
+        kernel, _ = amplified(ROOT, bug.kernels[0], subject.guest, amplify_as or amplify)
         built = build_kernel(ROOT, kernel, report), build_guest(ROOT, subject.guest, report)
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
