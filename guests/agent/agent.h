@@ -54,6 +54,7 @@ bool frame_connected(void);
 int frame_pollfd(void);
 bool frame_ready(void);
 void frame_send(const char *payload, size_t len);
+void frame_wait_for_host(void);
 bool frame_waiting(void);
 char *frame_receive(void);
 
@@ -73,6 +74,7 @@ void send_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 struct command {
 	const char *cmd, *name, *exec, *nonce;
 	long settle_ms, sample_ms;
+	bool unattended;	/* nobody says continue */
 	char *argv[64];		/* argv[0] is exec; ends with NULL, as execve() wants it */
 	char *envp[64];		/* with room for TESTBED_FD */
 	int argc, envc;
@@ -87,9 +89,13 @@ void cgroup_kill(void);
 long cgroup_oom_kills(void);
 void cgroup_remove(void);
 
-/* needed.c: page tables that cannot go, estimated from the pages that are there */
+/*
+ * needed.c: page tables that cannot go, estimated from the pages that are there; and how many there
+ * can be at most above those of entries, one for each range that a mapping is in
+ */
 struct needed {
 	long pte, pmd, pud;
+	long pmd_ranges, pud_ranges;
 };
 bool needed_count(pid_t pid, struct needed *n);
 

@@ -31,6 +31,8 @@ static bool take(struct command *c, const char *key, char *value)
 		c->settle_ms = atol(value);
 	else if (!strcmp(key, "sample_ms"))
 		c->sample_ms = atol(value);
+	else if (!strcmp(key, "unattended"))
+		c->unattended = !strcmp(value, "1");
 	else if (!strcmp(key, "arg"))
 		return append(c->argv, &c->argc, COUNT(c->argv), value);
 	else if (!strcmp(key, "env"))

@@ -98,6 +98,10 @@ void counters_json(const struct counters *c)
 	json_num("pmd", c->needed.pmd);
 	json_num("pud", c->needed.pud);
 	json_close();
+	json_open("ranges");
+	json_num("pmd", c->needed.pmd_ranges);
+	json_num("pud", c->needed.pud_ranges);
+	json_close();
 	vmstat_json();
 	json_close();
 }

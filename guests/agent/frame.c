@@ -11,6 +11,7 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -125,6 +126,16 @@ void frame_send(const char *payload, size_t len)
 		while (!frame_connected())
 			sleep_ms(20);
 	} while (!write_all(out, n + len + 1));
+}
+
+/*
+ * From here on a frame is with the host when it was sent, and so is all that was sent before; for
+ * one who is about to switch the machine off and reads no more.
+ */
+void frame_wait_for_host(void)
+{
+	if (!on_serial)
+		fcntl(port, F_SETFL, fcntl(port, F_GETFL) & ~O_NONBLOCK);
 }
 
 static void drop(size_t n)

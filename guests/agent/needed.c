@@ -56,10 +56,11 @@ struct level {
 };
 
 static struct level levels[] = { { .shift = 21 }, { .shift = 30 }, { .shift = 39 } };
+static struct level ranges[] = { { .shift = 21 }, { .shift = 30 }, { .shift = 39 } };
 
-static void count(uint64_t start, uint64_t end)
+static void count_in(struct level *in, uint64_t start, uint64_t end)
 {
-	for (struct level *l = levels; l < levels + 3; l++) {
+	for (struct level *l = in; l < in + 3; l++) {
 		uint64_t first = start >> l->shift, last = (end - 1) >> l->shift;
 
 		if (first < l->next)
@@ -69,6 +70,11 @@ static void count(uint64_t start, uint64_t end)
 		l->count += last - first + 1;
 		l->next = last + 1;
 	}
+}
+
+static void count(uint64_t start, uint64_t end)
+{
+	count_in(levels, start, end);
 }
 
 static bool scan(int pagemap, uint64_t start, uint64_t end)
@@ -121,6 +127,7 @@ static bool count_mapping(int pagemap, const char *line)
 	/* [vsyscall]: shown for every process, mapped in the kernel's own tables. */
 	if (start & KERNEL_HALF)
 		return true;
+	count_in(ranges, start, end);
 	if (strstr(p, " [vvar"))
 		return read_entries(pagemap, start, end);
 	return scan(pagemap, start, end);
@@ -162,8 +169,8 @@ bool needed_count(pid_t pid, struct needed *n)
 	int pagemap, maps;
 	bool ok;
 
-	for (struct level *l = levels; l < levels + 3; l++)
-		l->next = l->count = 0;
+	for (int i = 0; i < 3; i++)
+		levels[i].next = levels[i].count = ranges[i].next = ranges[i].count = 0;
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
 	pagemap = open(path, O_RDONLY | O_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
@@ -173,6 +180,7 @@ bool needed_count(pid_t pid, struct needed *n)
 		close(pagemap);
 	if (maps >= 0)
 		close(maps);
-	*n = (struct needed){ levels[0].count, levels[1].count, levels[2].count };
+	*n = (struct needed){ levels[0].count, levels[1].count, levels[2].count,
+			      ranges[1].count, ranges[2].count };
 	return ok;
 }

@@ -41,7 +41,9 @@ static void mark(const struct command *c, const struct workload *w, const char *
 	if (sscanf(line, "phase %63s", phase) == 1) {
 		if (phase_report(c, w->pid, phase)) {
 			phases++;
-			stopped = true;
+			stopped = !c->unattended;
+			if (c->unattended)
+				send(w->control, "go\n", 3, MSG_NOSIGNAL);
 		}
 	} else if (sscanf(line, "value %63s %lld", word, &value) == 2) {
 		json_begin("value");

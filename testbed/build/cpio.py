@@ -11,7 +11,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-__all__ = ["Archive"]
+__all__ = ["Archive", "file_of"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,19 @@ class Archive:
             if str(parent) != ".":
                 self._nodes.setdefault(str(parent), _Node(stat.S_IFDIR | 0o755))
         self._nodes[clean] = node
+
+
+def file_of(path: Path, name: str) -> bytes | None:
+    """Give the bytes of a file in an archive that :class:`Archive` wrote, None where it has no such file."""
+    data, at, wanted = gzip.decompress(path.read_bytes()), 0, _clean(name)
+    while data[at : at + 6] == b"070701":
+        fields = [int(data[at + 6 + 8 * number : at + 14 + 8 * number], 16) for number in range(13)]
+        mode, size, length = fields[1], fields[6], fields[11]
+        start = at + 110 + length + -(110 + length) % 4
+        if data[at + 110 : at + 109 + length].decode() == wanted and stat.S_ISREG(mode):
+            return data[start : start + size]
+        at = start + size + -size % 4
+    return None
 
 
 def _clean(name: str) -> str:

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,19 +11,21 @@ from pathlib import Path
 from testbed.build import apt, cache, process
 from testbed.build.cpio import Archive
 from testbed.build.libraries import INTERPRETER, TARGET, find_library, is_elf, is_static, needed_libraries
-from testbed.build.ownprograms import make_programs, programs_key
+from testbed.build.ownprograms import beside, make_programs, programs_key
 from testbed.build.progress import Progress, silent
 from testbed.build.recipe import compiler_identity
 from testbed.build.selftests import UNCOMPILED, SelftestsRecipe, build_selftests, selftests_recipe
 from testbed.errors import BuildError, HostError, SpecError
 from testbed.spec import GuestSpec, Program
 
-__all__ = ["GuestImage", "add_busybox", "build_guest"]
+__all__ = ["SOURCES", "GuestImage", "add_busybox", "build_guest", "guest_path", "stored_guest"]
 
 #: Raised when the image is put together in another way, so that an old one is not taken for a new one.
-WAY = 2
+WAY = 3
 HOST = Path("/")
 INITRAMFS = "initramfs.cpio.gz"
+#: Below an entry, the C files and headers that it was compiled from: ``agent``, ``workloads``, and ``own`` of a bug.
+SOURCES = "sources"
 _FLAGS = ("-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-pthread")
 #: What of a package a guest has no use for.
 _LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/lintian/", "usr/share/locale/", "usr/share/bug/")
@@ -86,19 +89,39 @@ def build_guest(root: Path, spec: GuestSpec, progress: Progress = silent) -> Gue
             _add_programs(archive, programs, parts, roots)
             progress(step, "write initramfs")
             archive.write(entry / INITRAMFS)
+            _keep_sources(parts, entry / SOURCES)
 
     waiting = "waits for another build of the same guest"
     entry, cached = cache.get_or_make("guest", key, make, lambda: progress(step, waiting))
     progress(step, "cached" if cached else "built")
-    lacking = entry / UNCOMPILED
-    uncompiled = json.loads(lacking.read_text()) if lacking.is_file() else {}
-    return GuestImage(spec.name, entry / INITRAMFS, key, cached, uncompiled)
+    return _image(spec.name, entry, cached)
+
+
+def stored_guest(name: str, key: str) -> GuestImage | None:
+    """The image that was built under this key, None where the cache has it no more."""
+    entry = cache.look_up("guest", key)
+    return _image(name, entry, cached=True) if entry else None
 
 
 def guest_path(root: Path, spec: GuestSpec, progress: Progress = silent) -> Path:
     """Where the initramfs of a guest is, or will be once it is built."""
     key = _key(root, _parts(root, spec, f"guest {spec.name}", progress))
     return cache.cache_root() / "guest" / key / INITRAMFS
+
+
+def _image(name: str, entry: Path, cached: bool) -> GuestImage:
+    lacking = entry / UNCOMPILED
+    uncompiled = json.loads(lacking.read_text()) if lacking.is_file() else {}
+    return GuestImage(name, entry / INITRAMFS, entry.name, cached, uncompiled)
+
+
+def _keep_sources(parts: _Parts, target: Path) -> None:
+    """So that whoever is handed the image later can be handed what it was made of."""
+    ours = (*parts.agent, *parts.workloads, *parts.headers)
+    own = [(path, "own") for program in parts.own if isinstance(program, Path) for path in beside(program)]
+    for path, folder in [*((path, path.parent.name) for path in ours), *own]:
+        (target / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target / folder / path.name)
 
 
 def _parts(root: Path, spec: GuestSpec, step: str, progress: Progress) -> _Parts:

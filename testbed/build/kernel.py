@@ -15,10 +15,21 @@ from testbed.build.bzimage import check_build_id
 from testbed.build.progress import Progress, silent
 from testbed.build.recipe import Recipe, build_environment, make_argv, make_recipe, prepare_tree
 from testbed.build.series import patchset_hash, read_series
+from testbed.errors import BuildError
 from testbed.spec import KernelSpec
 
-__all__ = ["KernelImage", "build_kernel", "build_recipe", "kernel_patchset_hash", "kernel_path", "vmlinux_by_build_id"]
+__all__ = [
+    "KernelImage",
+    "build_kernel",
+    "build_recipe",
+    "kernel_patchset_hash",
+    "kernel_path",
+    "stored_kernel",
+    "stored_patches",
+    "vmlinux_by_build_id",
+]
 
+FACTS = "kernel.json"
 _COMPILED = re.compile(r"^  (?:HOST)?(?:CC|AS) ")
 
 
@@ -116,6 +127,7 @@ def _keep(recipe: Recipe, tree: Path, entry: Path) -> None:
     check_build_id(entry / "bzImage", build_id)
     facts = {
         "release": (tree / "include/config/kernel.release").read_text().strip(),
+        "patches": [patch.name for patch in recipe.patches],
         "patchset_hash": patchset_hash(recipe.patches),
         "config_hash": _sum(entry / "config"),
         "build_id": build_id,
@@ -123,11 +135,29 @@ def _keep(recipe: Recipe, tree: Path, entry: Path) -> None:
         "source_key": recipe.source.key,
         "compiler": process.capture(["gcc", "--version"]).splitlines()[0],
     }
-    (entry / "kernel.json").write_text(json.dumps(facts, indent=1) + "\n")
+    (entry / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def stored_kernel(name: str, key: str) -> KernelImage | None:
+    """The kernel that was built under this key, None where the cache has it no more."""
+    entry = cache.look_up("kernel", key)
+    return _read(name, entry, cached=True) if entry else None
+
+
+def stored_patches(image: KernelImage) -> tuple[Path, ...]:
+    """The patches of a kernel as it was built, in order; BuildError where the order is not known any more."""
+    folder = image.path / "patches"
+    facts: dict[str, Any] = json.loads((image.path / FACTS).read_text())
+    # what was built before the order was kept has patches whose names are numbered
+    names = facts.get("patches") or sorted(path.name for path in folder.iterdir())
+    patches = tuple(folder / name for name in names)
+    if patchset_hash(patches) != image.patchset_hash:
+        raise BuildError(f"{folder}: the order of the patches was not kept; remove {image.path} and build it again")
+    return patches
 
 
 def _read(name: str, entry: Path, cached: bool) -> KernelImage:
-    facts: dict[str, Any] = json.loads((entry / "kernel.json").read_text())
+    facts: dict[str, Any] = json.loads((entry / FACTS).read_text())
     return KernelImage(
         name=name,
         release=facts["release"],
@@ -146,7 +176,7 @@ def _read(name: str, entry: Path, cached: bool) -> KernelImage:
 
 def vmlinux_by_build_id(build_id: str) -> Path | None:
     """The vmlinux of a cached kernel, whatever its name was; None where no kernel of ours is that build."""
-    for facts in sorted((cache.cache_root() / "kernel").glob("*/kernel.json")):
+    for facts in sorted((cache.cache_root() / "kernel").glob(f"*/{FACTS}")):
         if json.loads(facts.read_text())["build_id"] == build_id:
             return facts.with_name("vmlinux")
     return None

@@ -13,7 +13,7 @@ from testbed.build import process
 from testbed.errors import SpecError
 from testbed.spec import Program, Script
 
-__all__ = ["MARKS", "make_programs", "programs_key"]
+__all__ = ["MARKS", "beside", "make_programs", "programs_key"]
 
 #: Where the program that marks a phase stands in the guest, and the other name that it answers to.
 MARKS = ("usr/bin/tb-phase", "usr/bin/tb-value")
@@ -37,8 +37,13 @@ def programs_key(root: Path, programs: Sequence[Program]) -> list[list[str]]:
             continue
         if not program.is_file():
             raise SpecError(f"{program}: no such file; it was there when the bug's file was read")
-        found += [[path.name, _sum(path.read_bytes())] for path in (program, *sorted(program.parent.glob("*.h")))]
+        found += [[path.name, _sum(path.read_bytes())] for path in beside(program)]
     return found
+
+
+def beside(program: Path) -> tuple[Path, ...]:
+    """A C file and the headers that it may include by standing beside them."""
+    return (program, *sorted(program.parent.glob("*.h")))
 
 
 def make_programs(

@@ -5,6 +5,7 @@ import typer
 
 from testbed.cli import (
     bench,
+    bundle,
     census,
     compare,
     doctor,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command(name="run")(run.run)
 app.command(name="nightly")(nightly.nightly)
+app.command(name="bundle")(bundle.bundle)
 app.command(name="report")(report.report)
 app.command(name="reproduce")(reproduce.reproduce)
 app.command(name="compare")(compare.compare)

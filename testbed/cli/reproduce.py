@@ -2,6 +2,7 @@
 """``tb reproduce``."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from testbed.cli.progress import shown
 from testbed.cli.run import AccelName, Jobs, Out, RequireKvm, Settings, check_where, settings_of
 from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
+from testbed.run.bundle.again import opened_bundle
 from testbed.run.conduct import EXIT_INTERRUPTED
 from testbed.run.reproduce import reproduce as work
 from testbed.run.reproduce.grades import Row, Search
@@ -20,11 +22,15 @@ from testbed.run.reproduce.trials import How, open_run
 from testbed.run.signals import interruptible
 from testbed.spec import list_bugs, load_bug
 from testbed.spec.tree import BUGS
+from testbed.store.bundle import is_bundle
 from testbed.store.folder import GRADES, RunFolder
 
 __all__ = ["reproduce"]
 
-Bugs = Annotated[list[str] | None, typer.Argument(metavar="BUG", help="Bugs by name or file; default: all.")]
+Bugs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="BUG|BUNDLE", help="Bugs by name or file, or bundles; default: all bugs."),
+]
 Attempts = Annotated[
     int | None, typer.Option("--attempts", "-n", min=1, help="At most so many on a kernel; default: the bug file's.")
 ]
@@ -50,16 +56,17 @@ def reproduce(
     """Look for reported bugs on kernels that have them and on such that have not, and grade how reliably they show."""
     root = checkout_root()
     check_where(accel, require_kvm, None, jobs)
-    wanted = _wanted(root, bug or list_bugs(root), kernel or [], attempts, settings_of(setting or []))
-    bugs = list({each.bug.name: each.bug for each in wanted}.values())
-    facts = {"searches": [each.again for each in wanted]}
 
     def told(row: Row) -> None:
         if json_:
             emit(row)
 
-    with interruptible():
+    with interruptible(), ExitStack() as opened:
         try:
+            settings = settings_of(setting or [])
+            wanted = _wanted(root, bug or list_bugs(root), kernel or [], attempts, settings, opened)
+            bugs = list({each.bug.name: each.bug for each in wanted}.values())
+            facts = {"searches": [each.again for each in wanted]}
             with (
                 shown() as progress,
                 open_run(root, bugs, out, How(accel, require_kvm, jobs), progress, facts=facts) as run,
@@ -73,16 +80,37 @@ def reproduce(
 
 
 def _wanted(
-    root: Path, targets: Sequence[str], kernels: Sequence[str], attempts: int | None, settings: dict[str, str]
+    root: Path,
+    targets: Sequence[str],
+    kernels: Sequence[str],
+    attempts: int | None,
+    settings: dict[str, str],
+    opened: ExitStack,
 ) -> list[Search]:
-    """Give all that is to be looked for; a bug that is named twice counts once. SpecError before anything starts."""
+    """Give all that is to be looked for; a bug that is named twice counts once. SpecError before anything starts.
+
+    Bundles stay unpacked until ``opened`` is closed.
+    """
     if not targets:
         raise SpecError(f"{root / 'scenarios' / 'bugs'}: there is no bug file; name one, or write one there")
     found: dict[str, list[Search]] = {}
     for target in targets:
+        if is_bundle(target):
+            found[target] = [_bundled(target, kernels, attempts, settings, opened)]
+            continue
         bug = load_bug(root, _full_name(root, target))
         found.setdefault(bug.name, work.searches(root, target, bug, kernels, attempts, settings))
     return [search for searches in found.values() for search in searches]
+
+
+def _bundled(
+    target: str, kernels: Sequence[str], attempts: int | None, settings: dict[str, str], opened: ExitStack
+) -> Search:
+    """Give what a bundle looks for; it brings its kernel and its parameters."""
+    search = opened.enter_context(opened_bundle(Path(target), attempts))
+    if settings or set(kernels) - {search.subject.kernel.name}:
+        raise SpecError(f"{target}: a bundle brings its kernel and its parameters; leave out --kernel and --set")
+    return search
 
 
 def _full_name(root: Path, target: str) -> str:

@@ -5,9 +5,10 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from testbed.judge.crashtype import crash_type
 from testbed.judge.scanner import Found, Scanner
 from testbed.judge.signature import Sighting, caller, unstamped
-from testbed.judge.trace import Frame, fingerprint, frames, report_lines
+from testbed.judge.trace import Frame, fingerprint, frames, place, report_lines
 
 __all__ = ["Crash", "find_crash", "same_crash"]
 
@@ -33,10 +34,14 @@ _SAYS_WHERE = re.compile(r" (?:in|at) [\w.]+")
 
 @dataclass(frozen=True)
 class Crash:
-    """``title`` is one line without what differs between runs; ``report`` the console's lines, ``stack`` its frames."""
+    """``title`` is one line without what differs between runs; ``report`` the console's lines, ``stack`` its frames.
+
+    ``kind`` is that of the signature (``kasan``), ``type`` says more where there is more (``kasan:double-free``).
+    """
 
     sighting: Sighting
     kind: str
+    type: str
     title: str
     fingerprint: str
     stack: tuple[Frame, ...]
@@ -73,7 +78,8 @@ def _crash_at(console: str, found: Found) -> Crash:
     stack = frames(report, who)
     title = _title(found.sighting, [line for line in report if caller(line) == who], stack)
     kind = found.sighting.kind
-    return Crash(found.sighting, kind, title, fingerprint(kind, title, stack), tuple(stack), tuple(report))
+    type_ = crash_type(kind, found.sighting.words)
+    return Crash(found.sighting, kind, type_, title, fingerprint(kind, title, stack), tuple(stack), tuple(report))
 
 
 def _title(sighting: Sighting, report: list[str], stack: list[Frame]) -> str:
@@ -85,7 +91,7 @@ def _title(sighting: Sighting, report: list[str], stack: list[Frame]) -> str:
     for pattern, instead in _VARIES:
         title = re.sub(pattern, instead, title)
     title = title.strip(" ,:.-!")
-    at = next((frame.function for frame in stack if not frame.call), None)
+    at = place(stack)
     if at is not None and sighting.kind == "oops" and not _SAYS_WHERE.search(title):
         title += f" in {at}"
     return title

@@ -37,7 +37,7 @@ def sample(
     counts entries of the zeropage in memory that held the workload's tables at an earlier phase, and no longer does.
     """
     console = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", console_line or "")}
-    record: dict[str, Any] = {key: value for key, value in counters.items() if key != "needed"}
+    record: dict[str, Any] = {key: value for key, value in counters.items() if key not in ("needed", "ranges")}
     record["console_pagetables_kb"] = console.get("pagetables_kb")
     if census is not None:
         record["qmp_pagetables_kb"] = census.accounts.nr_pagetable * TABLE_KB

@@ -24,6 +24,7 @@ from testbed.machine.sockets import socket_folder
 from testbed.machine.target import Target
 from testbed.measure.symbols import Symbols
 from testbed.run.autopsy import DEATH, autopsy, keep_memory
+from testbed.run.bundle.stored import store_cell
 from testbed.run.culprit import draw_culprit
 from testbed.run.drive import NO_CENSUS, OUTPUT, STDOUT, drive
 from testbed.run.guard import Guard
@@ -141,6 +142,7 @@ def _target(job: Job, guard: Guard, cancelled: threading.Event) -> Iterator[Targ
         # of a machine's cell too: a guest on this host is where its kernel can be looked at
         accel = job.accel if job.metal is None else Accel("tcg", "by hand")
         launch = launch_for(job.cell, accel, kernel, initramfs, job.folder, sockets)
+        store_cell(job.cell, job.folder)
         (job.folder / "by-hand.txt").write_text("\n".join(hand_lines(job.cell, launch)) + "\n")
         if job.metal is None:
             with Machine(launch, guard, cancelled) as guest:
@@ -274,4 +276,5 @@ def _crash_record(verdict: Verdict) -> dict[str, Any] | None:
     if crash is None:
         return None
     frames = [frame.text for frame in crash.stack]
-    return {"kind": crash.kind, "title": crash.title, "fingerprint": crash.fingerprint, "frames": frames}
+    told = {key: getattr(crash, key) for key in ("kind", "type", "title", "fingerprint")}
+    return {**told, "frames": frames}

@@ -22,9 +22,10 @@ from testbed.run.launching import BOOT_S, SILENCE_S
 from testbed.run.notes import Notes
 from testbed.run.plan import Cell
 from testbed.run.samples import SAMPLE_MS, Samples
+from testbed.spec import BoundScenario
 from testbed.store.folder import census_path
 
-__all__ = ["NO_CENSUS", "OUTPUT", "STDOUT", "drive"]
+__all__ = ["NO_CENSUS", "OUTPUT", "STDOUT", "drive", "order"]
 
 SETTLE_S = 2.0
 CONSOLE_S = 5.0
@@ -61,16 +62,7 @@ def drive(
     notes.start_s = round(time.monotonic() - began, 3)
     notes.tainted, notes.heard = hello["tainted"], time.monotonic()
     scenario = cell.scenario
-    machine.send(
-        ("cmd", "run"),
-        ("name", scenario.label),
-        ("exec", f"/workloads/{scenario.workload}"),
-        *(("arg", argument) for argument in scenario.argv),
-        *(("env", f"{key}={value}") for key, value in scenario.env.items()),
-        ("nonce", notes.nonce),
-        ("settle_ms", str(int(SETTLE_S * 1000 * slow))),
-        ("sample_ms", str(SAMPLE_MS)),
-    )
+    machine.send(*order(scenario, notes.nonce, slow), ("sample_ms", str(SAMPLE_MS)))
     deadline = Deadline.after(scenario.deadline_s, slow)
     guest = machine.guest
     with (folder / "samples.jsonl").open("w") as file, (folder / OUTPUT).open("w") as output:
@@ -91,6 +83,19 @@ def drive(
     # A kernel that the workload's end has killed can no longer answer.
     machine.send(("cmd", "ping"))
     _answer(machine, slow)
+
+
+def order(scenario: BoundScenario, nonce: str, slow: float) -> list[tuple[str, str]]:
+    """Give the agent's command that runs a workload."""
+    return [
+        ("cmd", "run"),
+        ("name", scenario.label),
+        ("exec", f"/workloads/{scenario.workload}"),
+        *(("arg", argument) for argument in scenario.argv),
+        *(("env", f"{key}={value}") for key, value in scenario.env.items()),
+        ("nonce", nonce),
+        ("settle_ms", str(int(SETTLE_S * 1000 * slow))),
+    ]
 
 
 def _check(hello: Mapping[str, Any], cell: Cell, kernel: KernelImage) -> None:

@@ -12,14 +12,15 @@ __all__ = ["CellResult"]
 class CellResult:
     """All that is known of one finished cell; ``record`` gives it the stored form.
 
-    ``crash`` (kind, title, fingerprint, frames) is there when the kernel's console told of one, ``subtests`` (outcome
-    by name) when the cell ran a test that tells them. ``host`` is where it ran; hosts with the same ``id`` are alike
-    in speed. ``first`` (verdict, reason) is how the cell ended before it was run a second time. ``costs`` (a mapping
-    by operation, ``instructions`` an operation in each) is there when the cell is a bench. ``shown`` (``shown``: true,
-    false or null where that could not be judged, and ``sign``, a line for a person) when it is an attempt at a bug.
-    ``vmcore`` (``file``, ``bytes``, ``plain_bytes``, ``seconds``; or ``missing``, which says why) is there when the
-    guest died and its memory was to be kept. ``amplified`` is there when something made the bug likelier: ``vcpus``,
-    ``host_cpus``, ``udelay`` and ``icount`` as far as they were asked for, and ``shift``, the attempt's own.
+    ``crash`` (kind, type, title, fingerprint, frames) is there when the kernel's console told of one, ``subtests``
+    (outcome by name) when the cell ran a test that tells them. ``host`` is where it ran; hosts with the same ``id``
+    are alike in speed. ``first`` (verdict, reason) is how the cell ended before it was run a second time. ``costs``
+    (a mapping by operation, ``instructions`` an operation in each) is there when the cell is a bench. ``shown``
+    (``shown``: true, false or null where that could not be judged, and ``sign``, a line for a person) when it is an
+    attempt at a bug. ``vmcore`` (``file``, ``bytes``, ``plain_bytes``, ``seconds``; or ``missing``, which says why)
+    is there when the guest died and its memory was to be kept. ``amplified`` is there when something made the bug
+    likelier: ``vcpus``, ``host_cpus``, ``udelay`` and ``icount`` as far as they were asked for, and ``shift``, the
+    attempt's own.
     """
 
     run: str

@@ -11,7 +11,7 @@ from testbed.judge.verdict import judge
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 # What an answer says of a crash beside the verdict.
-TOLD = ("kind", "title", "fingerprint")
+TOLD = ("kind", "type", "title", "fingerprint")
 
 
 def read(folder: Path) -> tuple[Evidence, dict[str, str]]:

@@ -54,6 +54,53 @@ def test_each_kind_of_death_is_named_without_what_differs_between_runs(stamp, ki
     assert title is None or crash.title == title
 
 
+@pytest.mark.parametrize(
+    ("text", "type_"),
+    [
+        ("BUG: KASAN: slab-use-after-free in zap_pte_range+0x1/0x2", "kasan:slab-use-after-free"),
+        ("BUG: KFENCE: memory corruption in kfree+0x1/0x2", "kfence:memory-corruption"),
+        ("BUG: KCSAN: data-race in a / b", "kcsan:data-race"),
+        ("WARNING: possible circular locking dependency detected", "lockdep:circular"),
+        ("WARNING: SOFTIRQ-safe -> SOFTIRQ-unsafe lock order detected", "lockdep:irq-order"),
+        ("[ BUG: Invalid wait context ]", "lockdep:wait-context"),
+        ("Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled", "panic:oom"),
+        ("Kernel panic - not syncing: sysrq triggered crash", "panic"),
+        (
+            "Oops: general protection fault, probably for non-canonical address 0x1: 0000 [#1] SMP",
+            "oops:general-protection",
+        ),
+        ("Oops: 0000 [#1] PREEMPT SMP", "oops"),
+        ("BUG: non-zero pgtables_bytes on freeing mm: 4096", "bad-page:pgtables-bytes"),
+        ("mm/pgtable-generic.c:54: bad pmd ffff888001234000(0000000000000001)", "bad-page:bad-entry"),
+        ("rcu: INFO: rcu_preempt self-detected stall on CPU", "rcu-stall:self"),
+        ("WARNING: CPU: 0 PID: 1 at mm/memory.c:12 zap+0x1/0x2", "warn"),
+    ],
+)
+def test_type_says_what_the_kind_leaves_open(text, type_):
+    crash = find_crash(f"[   12.345678] {text}\n")
+    assert crash is not None
+    assert crash.type == type_
+
+
+def test_stack_of_a_stall_is_that_of_who_stalls_not_of_the_thread_that_it_starves():
+    lines = [
+        "rcu: INFO: rcu_sched self-detected stall on CPU",
+        "rcu: RCU grace-period kthread stack dump:",
+        "task:rcu_sched state:R  running task stack:0 pid:15",
+        "Call Trace:",
+        " <TASK>",
+        " rcu_gp_fqs_loop+0x1/0x20",
+        " </TASK>",
+        "CPU: 0 UID: 0 PID: 44 Comm: deaths/0 Not tainted",
+        "RIP: 0010:spin_quietly+0x7/0x10",
+        "Call Trace:",
+        " kthread+0x1/0x20",
+    ]
+    crash = find_crash("".join(f"<3>[   12.345678][    C0] {line}\n" for line in lines))
+    assert crash is not None
+    assert crash.fingerprint == "rcu-stall:spin_quietly:kthread"
+
+
 def test_signature_in_the_middle_of_a_line_counts():
     assert find_crash("TB-PHASE 1 start pagetabl[    5.000001] kernel BUG at mm/memory.c:1!").kind == "bug"
     assert find_crash("TB-PHASE 1 start pagetabl<1>[    5.000001] kernel BUG at mm/memory.c:1!").kind == "bug"
