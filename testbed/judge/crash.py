@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from testbed.judge.crashtype import crash_type
 from testbed.judge.scanner import Found, Scanner
 from testbed.judge.signature import Sighting, caller, unstamped
-from testbed.judge.trace import Frame, fingerprint, frames, place, report_lines
+from testbed.judge.trace import Frame, fingerprint, frames, report_lines
 
 __all__ = ["Crash", "find_crash", "same_crash"]
 
@@ -91,7 +91,7 @@ def _title(sighting: Sighting, report: list[str], stack: list[Frame]) -> str:
     for pattern, instead in _VARIES:
         title = re.sub(pattern, instead, title)
     title = title.strip(" ,:.-!")
-    at = place(stack)
+    at = next((frame.function for frame in stack if not frame.call), None)
     if at is not None and sighting.kind == "oops" and not _SAYS_WHERE.search(title):
         title += f" in {at}"
     return title

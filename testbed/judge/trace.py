@@ -8,7 +8,7 @@ from itertools import groupby, islice
 
 from testbed.judge.signature import UNSTAMPED, caller, unstamped
 
-__all__ = ["Frame", "fingerprint", "frames", "place", "report_lines"]
+__all__ = ["Frame", "fingerprint", "frames", "report_lines"]
 
 # A report is over at the latest after so many lines; lockdep's are the longest.
 LONGEST_REPORT = 300
@@ -120,16 +120,10 @@ def _stack(lines: Iterable[str]) -> list[Frame]:
 
 def fingerprint(kind: str, title: str, stack: Sequence[Frame]) -> str:
     """Give what two reports of one bug share: the kind and the first five functions that matter, else the title."""
-    return ":".join([kind, *(telling(stack)[:FINGERPRINT_FRAMES] or [title])])
+    return ":".join([kind, *(_telling(stack)[:FINGERPRINT_FRAMES] or [title])])
 
 
-def place(stack: Sequence[Frame]) -> str | None:
-    """Give the function where the CPU stood, or of a lock's the one that uses it; None where no stack says."""
-    at = next((frame.function for frame in stack if not frame.call), None)
-    return next(iter(telling(stack)), at) if at and _LOCKS.fullmatch(at) else at
-
-
-def telling(stack: Sequence[Frame]) -> list[str]:
+def _telling(stack: Sequence[Frame]) -> list[str]:
     """Give the functions that matter, the innermost first: none that reports a crash, or takes or gives back a lock."""
     # a recursion counts once, however deep it was
     named = (name for name, _ in groupby(_SUFFIX.sub("", frame.function) for frame in stack))
