@@ -31,6 +31,7 @@ from testbed.run.launching import guest_launch, slowdown
 from testbed.run.metal import Metal, metal_boot, metal_slowdown
 from testbed.run.plan import Cell
 from testbed.run.postmortem import crash_text, hang_text
+from testbed.run.sign import shown_by
 from testbed.store.record import CellResult
 
 __all__ = ["Job", "guest_record", "launch_for", "run_cell", "scenario_record", "write_verdict"]
@@ -106,9 +107,11 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
         (job.folder / "dmesg.txt").write_text(end.log)
     ktap = _ktap(job.folder) if job.cell.scenario.test else None
     verdict = _judge(job.cell, evidence) if ktap is None else judge_selftest(evidence, ktap)
-    if verdict.crash is not None:
-        (job.folder / "crash.txt").write_text(crash_text(verdict.crash, symbols))
-    return _result(job, notes, verdict, ktap, time.monotonic() - began)
+    report = crash_text(verdict.crash, symbols) if verdict.crash is not None else ""
+    if report:
+        (job.folder / "crash.txt").write_text(report)
+    shown = shown_by(job.cell.bug, evidence, verdict, report, job.folder, notes.start_s is not None)
+    return _result(job, notes, verdict, ktap, time.monotonic() - began, shown)
 
 
 @contextmanager
@@ -180,7 +183,9 @@ def _ktap(folder: Path) -> Ktap:
     return parse_ktap([line.removeprefix(STDOUT) for line in lines if line.startswith(STDOUT)])
 
 
-def _result(job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s: float) -> CellResult:
+def _result(
+    job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s: float, shown: dict[str, Any] | None
+) -> CellResult:
     cell, kernel = job.cell, job.kernel
     result = CellResult(
         run=job.run,
@@ -206,6 +211,7 @@ def _result(job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s:
         crash=_crash_record(verdict),
         subtests={result.name: result.outcome for result in ktap.results} if ktap else None,
         host=job.metal.host(host_facts()["host"]) if job.metal else host_facts()["host"],
+        shown=shown,
     )
     write_verdict(job.folder, result)
     return result

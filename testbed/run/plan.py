@@ -12,6 +12,7 @@ from typing import Any
 from testbed.errors import SpecError
 from testbed.spec import (
     BoundScenario,
+    BugSpec,
     GuestSpec,
     KernelSpec,
     MatrixSpec,
@@ -67,12 +68,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Cell:
-    """One (kernel, guest, scenario, attempt), with all that it takes to run it."""
+    """One (kernel, guest, scenario, attempt), with all that it takes to run it; ``bug`` is what the attempt is at."""
 
     kernel: KernelSpec
     guest: GuestSpec
     scenario: BoundScenario
     attempt: int
+    bug: BugSpec | None = None
 
     @property
     def name(self) -> str:

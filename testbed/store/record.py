@@ -15,7 +15,8 @@ class CellResult:
     ``crash`` (kind, title, fingerprint, frames) is there when the kernel's console told of one, ``subtests`` (outcome
     by name) when the cell ran a test that tells them. ``host`` is where it ran; hosts with the same ``id`` are alike
     in speed. ``first`` (verdict, reason) is how the cell ended before it was run a second time. ``costs`` (a mapping
-    by operation, ``instructions`` an operation in each) is there when the cell is a bench.
+    by operation, ``instructions`` an operation in each) is there when the cell is a bench. ``shown`` (``shown``: true,
+    false or null where that could not be judged, and ``sign``, a line for a person) when it is an attempt at a bug.
     """
 
     run: str
@@ -36,6 +37,7 @@ class CellResult:
     host: Mapping[str, Any] | None = None
     first: Mapping[str, str] | None = None
     costs: Mapping[str, Mapping[str, Any]] | None = None
+    shown: Mapping[str, Any] | None = None
 
     def record(self) -> dict[str, Any]:
         """Give the JSON object, ``schema`` first."""
