@@ -10,11 +10,12 @@ from pathlib import Path
 from testbed.build import apt, cache, process
 from testbed.build.cpio import Archive
 from testbed.build.libraries import INTERPRETER, TARGET, find_library, is_elf, is_static, needed_libraries
+from testbed.build.ownprograms import make_programs, programs_key
 from testbed.build.progress import Progress, silent
 from testbed.build.recipe import compiler_identity
 from testbed.build.selftests import UNCOMPILED, SelftestsRecipe, build_selftests, selftests_recipe
 from testbed.errors import BuildError, HostError, SpecError
-from testbed.spec import GuestSpec
+from testbed.spec import GuestSpec, Program
 
 __all__ = ["GuestImage", "add_busybox", "build_guest"]
 
@@ -54,6 +55,7 @@ class _Parts:
     packages: tuple[apt.Package, ...]
     busybox: apt.Package | None  # None: the host's
     selftests: SelftestsRecipe | None = None
+    own: tuple[Program, ...] = ()
 
     @property
     def dynamic(self) -> bool:
@@ -64,7 +66,7 @@ def build_guest(root: Path, spec: GuestSpec, progress: Progress = silent) -> Gue
     """The image of a guest, from the cache or built; guests that differ in size alone share one."""
     step = f"guest {spec.name}"
     parts = _parts(root, spec, step, progress)
-    key = _key(parts)
+    key = _key(root, parts)
 
     def make(entry: Path) -> None:
         with cache.work_folder() as work:
@@ -95,7 +97,7 @@ def build_guest(root: Path, spec: GuestSpec, progress: Progress = silent) -> Gue
 
 def guest_path(root: Path, spec: GuestSpec, progress: Progress = silent) -> Path:
     """Where the initramfs of a guest is, or will be once it is built."""
-    key = _key(_parts(root, spec, f"guest {spec.name}", progress))
+    key = _key(root, _parts(root, spec, f"guest {spec.name}", progress))
     return cache.cache_root() / "guest" / key / INITRAMFS
 
 
@@ -113,11 +115,11 @@ def _parts(root: Path, spec: GuestSpec, step: str, progress: Progress) -> _Parts
         host = _host_busybox()
         if spec.packages or selftests or not host.is_file() or not is_static(host):
             raise
-        return _Parts(agent, workloads, headers, (), None)
-    return _Parts(agent, workloads, headers, tuple(packages), busybox, selftests)
+        return _Parts(agent, workloads, headers, (), None, own=spec.programs)
+    return _Parts(agent, workloads, headers, tuple(packages), busybox, selftests, spec.programs)
 
 
-def _key(parts: _Parts) -> str:
+def _key(root: Path, parts: _Parts) -> str:
     """Content of sources and packages, the compiler, and the host's C library where it goes into the image."""
     sources = [[path.name, _sum(path)] for path in (*parts.agent, *parts.workloads, *parts.headers)]
     packages = [package.key for package in parts.packages]
@@ -127,7 +129,7 @@ def _key(parts: _Parts) -> str:
         for name in ("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1"):
             path = find_library(name, [HOST])
             libraries.append([name, _sum(path) if path else None])
-    more = [parts.selftests.key] if parts.selftests else []
+    more = [*([parts.selftests.key] if parts.selftests else []), *programs_key(root, parts.own)]
     return cache.key_of(WAY, sources, packages, busybox, libraries, compiler_identity(), *more)
 
 
@@ -136,16 +138,18 @@ def _compile(root: Path, parts: _Parts, work: Path, name: str, step: str, progre
     log = cache.cache_root() / "logs" / f"guest-{name}.log"
     log.unlink(missing_ok=True)
     flags = [*_FLAGS, f"-ffile-prefix-map={root}=."]
+    linkage = [] if parts.dynamic else ["-static"]
     made = {"init": work / "init"}
     progress(step, "compile agent")
     process.run(["gcc", *flags, "-static", "-o", made["init"], *parts.agent], log)
     for number, source in enumerate(parts.workloads, start=1):
         progress(step, f"compile workloads {number}/{len(parts.workloads)}")
         target = work / f"workload-{source.stem}"
-        linkage = [] if parts.dynamic else ["-static"]
         process.run(["gcc", *flags, *linkage, "-o", target, source], log)
         made[f"workloads/{source.stem}"] = target
-    return made
+    if parts.own:
+        progress(step, "compile the bug's own")
+    return made | make_programs(root, parts.own, work, flags, linkage, log)
 
 
 def _add_skeleton(archive: Archive) -> None:
@@ -172,7 +176,8 @@ def _add_programs(archive: Archive, programs: dict[str, Path], parts: _Parts, ro
         else:
             archive.file(name, path.read_bytes(), path.stat().st_mode & 0o7777)
     elves = [path for _, path in packaged if not path.is_symlink() and is_elf(path)]
-    libraries = needed_libraries([*programs.values(), *elves], roots)
+    compiled = [path for path in programs.values() if is_elf(path)]
+    libraries = needed_libraries([*compiled, *elves], roots)
     late = find_library(_LOADED_LATE, roots)
     if late is not None:
         libraries[_LOADED_LATE] = late

@@ -13,6 +13,7 @@ from testbed.cli import (
     kernel,
     nightly,
     report,
+    reproduce,
     run,
     scenario,
     shell,
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command(name="run")(run.run)
 app.command(name="nightly")(nightly.nightly)
 app.command(name="report")(report.report)
+app.command(name="reproduce")(reproduce.reproduce)
 app.command(name="compare")(compare.compare)
 app.command(name="history")(history.history)
 app.command(name="doctor")(doctor.doctor)

@@ -24,7 +24,7 @@ from testbed.run.where import accelerator
 from testbed.spec import load_machine
 from testbed.store.folder import RunFolder
 
-__all__ = ["check_where", "executor_of", "run"]
+__all__ = ["check_where", "executor_of", "run", "settings_of"]
 
 
 Targets = Annotated[list[str] | None, typer.Argument(help="Matrices, scenario names or files; default: quick.")]
@@ -85,7 +85,7 @@ def run(
                     done = go_on(reopened, jobs, progress, emitted, fail, executor)
             else:
                 check_where(accel, require_kvm, machine, jobs)
-                names, kernels, overrides = tuple(targets or ()), tuple(kernel or ()), _settings(setting or [])
+                names, kernels, overrides = tuple(targets or ()), tuple(kernel or ()), settings_of(setting or [])
                 request = Request(
                     root,
                     names,
@@ -149,7 +149,8 @@ def _refuse_plan_options(context: typer.Context) -> None:
             raise SpecError(f"{given}: a run is gone on with as it was planned; leave it out beside --resume")
 
 
-def _settings(pairs: list[str]) -> dict[str, str]:
+def settings_of(pairs: list[str]) -> dict[str, str]:
+    """Give the KEY=VALUE words of --set as a mapping; SpecError for one that is written otherwise."""
     settings = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")

@@ -32,7 +32,8 @@ def shows(
 
     A crash is the verdict's, which is the first that the kernel told of: what it says after that one is its
     consequence. ``crash_report_text`` is that crash's report, decoded and as printed, ``output_text`` what the workload
-    printed, a line for each of its lines. Regular expressions are searched for, ``^`` and ``$`` being ends of a line.
+    printed, a line for each of its lines. Regular expressions are searched for, ``^`` and ``$`` being ends of a line; the
+    kernel's lines are taken without printk's stamp.
 
     Where no sign was found, and one of them asks for a number that was not measured, nothing is known; nor is it of a
     cell that could not be judged.
@@ -74,7 +75,7 @@ def _crashed(sign: CrashSign, verdict: Verdict, report: str) -> Shown:
     crash = verdict.crash
     if crash is None or sign.kind not in (None, crash.kind):
         return Shown(False, "")
-    for pattern, text in ((sign.title, crash.title), (sign.report, report)):
+    for pattern, text in ((sign.title, crash.title), (sign.report, "\n".join(map(unstamped, report.splitlines())))):
         if pattern is not None and not re.search(pattern, text, re.MULTILINE):
             return Shown(False, "")
     return Shown(True, f"{crash.kind}: {crash.title}")

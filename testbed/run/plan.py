@@ -22,6 +22,7 @@ from testbed.spec import (
     load_guest,
     load_matrix,
     load_suite,
+    refuse_bug,
     resolve_kernel,
 )
 
@@ -146,6 +147,7 @@ def _matrices(request: Request) -> Sequence[MatrixSpec]:
         return [default]
     found = []
     for target in request.targets:
+        refuse_bug(request.root, target)
         if is_matrix(request.root, target):
             found.append(load_matrix(request.root, target))
         elif is_suite(request.root, target):
@@ -174,11 +176,11 @@ def _is_file(target: str) -> bool:
 
 
 def _content(value: Any) -> Any:
-    """Give a spec as JSON can hold it, without the places in files that it was read from."""
+    """Give a spec as JSON can hold it, without the places in files that it was read from, and files by their names."""
     if is_dataclass(value):
         return {each.name: _content(getattr(value, each.name)) for each in fields(value) if each.name != "where"}
     if isinstance(value, Mapping):
         return {key: _content(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_content(item) for item in value]
-    return value
+    return value.name if isinstance(value, Path) else value

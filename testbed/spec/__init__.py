@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a person writes, as frozen values: kernels, guests, scenarios, matrices. Bad input is a SpecError."""
+"""What a person writes, as frozen values: kernels, guests, scenarios, matrices, bugs. Bad input is a SpecError."""
 
 from testbed.spec.binding import load_binding, load_either
 from testbed.spec.bug import Amplify, BugSpec, CrashSign, Outcome, Sign
+from testbed.spec.bugfile import is_bug, list_bugs, load_bug, refuse_bug
 from testbed.spec.expectation import Expectation, Gap
-from testbed.spec.guest import GuestSpec, Selftests, list_guests, load_guest
+from testbed.spec.guest import GuestSpec, Program, Script, Selftests, list_guests, load_guest
 from testbed.spec.kernel import Absent, KernelSpec, load_kernels, resolve_kernel
 from testbed.spec.machinefile import LabgridPower, MachineSpec, load_machine
 from testbed.spec.matrix import MatrixSpec, list_matrices, load_matrix
@@ -33,7 +34,9 @@ __all__ = [
     "MachineSpec",
     "MatrixSpec",
     "Outcome",
+    "Program",
     "ScenarioSpec",
+    "Script",
     "Selftests",
     "Sign",
     "Source",
@@ -43,12 +46,15 @@ __all__ = [
     "Tree",
     "TreeSource",
     "format_size",
+    "is_bug",
     "is_suite",
+    "list_bugs",
     "list_guests",
     "list_matrices",
     "list_scenarios",
     "list_suites",
     "load_binding",
+    "load_bug",
     "load_either",
     "load_guest",
     "load_kernels",
@@ -58,6 +64,7 @@ __all__ = [
     "load_suite",
     "parse_duration",
     "parse_size",
+    "refuse_bug",
     "resolve_kernel",
     "split_metric",
 ]

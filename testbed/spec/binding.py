@@ -4,6 +4,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from testbed.spec.bugfile import refuse_bug
 from testbed.spec.scenario import BoundScenario, ScenarioSpec
 from testbed.spec.scenariofile import load_scenario
 from testbed.spec.suite import SuiteSpec, is_suite, load_suite
@@ -15,7 +16,8 @@ Bind = Callable[[str, Mapping[str, int | str]], tuple[BoundScenario, ...]]
 
 
 def load_either(root: Path, name_or_path: str | Path) -> ScenarioSpec | SuiteSpec:
-    """Load the scenario or suite of that name or path; SpecError if it is wrong or not there."""
+    """Load the scenario or suite of that name or path; SpecError if it is wrong, not there, or a bug."""
+    refuse_bug(root, name_or_path)
     return load_suite(root, name_or_path) if is_suite(root, name_or_path) else load_scenario(root, name_or_path)
 
 

@@ -2,18 +2,20 @@
 """A reported bug: where it shows, how it is known again, and which kernels are expected to have it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Literal
 
 from testbed.spec.expectation import Expectation
-from testbed.spec.kernel import KernelSpec
+from testbed.spec.guest import GuestSpec, Program, load_guest
+from testbed.spec.kernel import OWN, KernelSpec
 from testbed.spec.scenario import ScenarioSpec
 
-__all__ = ["OWN", "Amplify", "BugSpec", "CrashSign", "Outcome", "Prospect", "Sign"]
+__all__ = ["BUG_KIND", "OWN", "Amplify", "BugSpec", "CrashSign", "Outcome", "Prospect", "Sign"]
 
-#: Stands before the bug's name in the name of a kernel that a bug file makes for itself, as in ``vanilla-6.12~my-bug``.
-OWN = "~"
+#: What stands as kind where scenarios are benign, malicious or stress.
+BUG_KIND = "bug"
 Prospect = Literal["reproduced", "gone"]
 
 
@@ -70,7 +72,8 @@ class BugSpec:
     """A bug as its file says it.
 
     ``scenario`` is what is run, of kind ``bug`` and with nothing expected; ``kernels`` where, unless others are asked
-    for; ``signs`` are ways in which it shows, any of which will do; ``outcomes`` by kernel's name or pattern.
+    for; ``signs`` are ways in which it shows, any of which will do; ``outcomes`` by kernel's name or pattern;
+    ``programs`` what the guest's image gets for this bug alone.
     """
 
     name: str
@@ -84,6 +87,11 @@ class BugSpec:
     amplify: Amplify
     outcomes: Mapping[str, Outcome]
     where: str
+    programs: tuple[Program, ...] = ()
+
+    def guest(self, root: Path, name: str | None = None) -> GuestSpec:
+        """Return the guest that the bug is looked for in, or another of that name, with the bug's programs in it."""
+        return replace(load_guest(root, name or self.scenario.guest), programs=self.programs)
 
     def outcome_for(self, kernel: str) -> Outcome | None:
         """Give what is expected of a kernel, None where the file does not say.

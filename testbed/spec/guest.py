@@ -15,7 +15,7 @@ from testbed.spec.source import SOURCES, Source, SourceField, read_source
 from testbed.spec.tree import Tree, check_name
 from testbed.spec.units import parse_memory
 
-__all__ = ["GuestSpec", "Selftests", "list_guests", "load_guest"]
+__all__ = ["GuestSpec", "Program", "Script", "Selftests", "list_guests", "load_guest"]
 
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+")
 
@@ -30,8 +30,23 @@ class Selftests:
 
 
 @dataclass(frozen=True)
+class Script:
+    """A workload for busybox's shell: what a bug file has below ``shell``."""
+
+    name: str
+    text: str
+
+
+#: A C file, whose stem is the name of the workload, or a script.
+Program = Path | Script
+
+
+@dataclass(frozen=True)
 class GuestSpec:
-    """One guest; with ``packages`` or ``selftests`` its programs are linked dynamically."""
+    """One guest; with ``packages`` or ``selftests`` its programs are linked dynamically.
+
+    ``programs`` are workloads that its image has beside those of ``guests/workloads``.
+    """
 
     name: str
     memory_bytes: int
@@ -40,6 +55,7 @@ class GuestSpec:
     packages: tuple[str, ...]
     where: str
     selftests: Selftests | None = None
+    programs: tuple[Program, ...] = ()
 
 
 def list_guests(root: Path) -> tuple[str, ...]:

@@ -14,7 +14,10 @@ from testbed.spec.hints import near, unknown
 from testbed.spec.source import SOURCES, AptSource, Source, SourceField, TreeField, read_source
 from testbed.spec.tree import Tree, check_name
 
-__all__ = ["Absent", "KernelSpec", "load_kernels", "resolve_kernel"]
+__all__ = ["OWN", "Absent", "KernelSpec", "absent_options", "load_kernels", "resolve_kernel"]
+
+#: Stands before the bug's name in the name of a kernel that a bug file makes for itself, as in ``vanilla-6.12~my-bug``.
+OWN = "~"
 
 _ASKED = re.compile(r"^(?:CONFIG_(?=\w+=)|# CONFIG_(?=\w+ is not set$))(\w+)", re.M)
 
@@ -53,7 +56,15 @@ def load_kernels(root: Path) -> dict[str, KernelSpec]:
 
 
 def resolve_kernel(root: Path, name: str) -> KernelSpec:
-    """Return the kernel ``NAME``, ``NAME+FLAVOUR[+FLAVOUR]`` or ``NAME@RELEASE``, which may have flavours as well."""
+    """Return the kernel ``NAME``, ``NAME+FLAVOUR[+FLAVOUR]`` or ``NAME@RELEASE``, which may have flavours as well.
+
+    SpecError if there is none, also for the name of a kernel that a bug file makes: that is nobody else's.
+    """
+    if OWN in name:
+        bug = name.partition(OWN)[2]
+        raise SpecError(
+            f"kernel {name!r} is made by the file of bug {bug!r} alone; run it by ./tb reproduce bugs/{bug}"
+        )
     kernels = load_kernels(root)
     versioned, *flavours = name.split("+")
     base_name, at, release = versioned.partition("@")
@@ -119,12 +130,17 @@ def _spec(tree: Tree, document: Document, name: str, entry: _Entry) -> KernelSpe
         fragments=fragments,
         why=entry.why,
         where=document.where("kernels", name, key=True),
-        absent=_absent(document, name, entry.without, fragments),
+        absent=absent_options(document, entry.without, fragments, "kernels", name),
     )
 
 
-def _absent(document: Document, name: str, options: list[str], fragments: tuple[Path, ...]) -> tuple[Absent, ...]:
-    """The options to leave out, each of which a fragment asks for: else a misspelt one would go unnoticed."""
+def absent_options(
+    document: Document, options: list[str], fragments: tuple[Path, ...], *loc: str
+) -> tuple[Absent, ...]:
+    """Return the options that a kernel's ``without`` leaves out; ``loc`` is where the kernel's keys stand.
+
+    SpecError for one that no fragment asks for: else a misspelt one would go unnoticed.
+    """
     asked = {option for path in fragments for option in _ASKED.findall(path.read_text())} if options else set()
     for at, option in enumerate(options):
         if option.startswith("CONFIG_"):
@@ -138,7 +154,5 @@ def _absent(document: Document, name: str, options: list[str], fragments: tuple[
             message = f"option {option!r} twice; keep one"
         else:
             continue
-        raise document.error(message, "kernels", name, "without", at)
-    return tuple(
-        Absent(f"CONFIG_{option}", document.where("kernels", name, "without", at)) for at, option in enumerate(options)
-    )
+        raise document.error(message, *loc, "without", at)
+    return tuple(Absent(f"CONFIG_{option}", document.where(*loc, "without", at)) for at, option in enumerate(options))

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from testbed.errors import SpecError
 from testbed.spec.binding import load_binding
+from testbed.spec.bugfile import refuse_bug
 from testbed.spec.document import Document, read_document
 from testbed.spec.filemodel import FileModel, OneOrMore, Scale, validate
 from testbed.spec.hints import describe
@@ -106,6 +107,7 @@ def _bound(
 ) -> tuple[BoundScenario, ...]:
     """Return what a list item runs, once its scenario and each override of it have been found good."""
     try:
+        refuse_bug(root, name)
         file = Tree(root).scenario_file(name)
     except SpecError as problem:
         raise document.error(problem, "scenarios", at, name, key=True) from None

@@ -9,11 +9,13 @@ from pathlib import Path
 from testbed.errors import SpecError
 from testbed.spec.hints import unknown
 
-__all__ = ["KINDS", "SUITES", "Tree", "check_name"]
+__all__ = ["BUGS", "KINDS", "SUITES", "Tree", "check_name"]
 
 KINDS = ("benign", "malicious", "stress")
 #: The folder of suites, which stands in their names as a kind does in a scenario's.
 SUITES = "suites"
+#: The folder of bugs, likewise.
+BUGS = "bugs"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -86,6 +88,14 @@ class Tree:
     def suites(self) -> tuple[str, ...]:
         """Return the names of all suites, such as ``suites/selftests-mm``."""
         return tuple(sorted(self.scenario_name(file) for file in (self.scenarios_folder / SUITES).glob("*.yaml")))
+
+    def bugs(self) -> tuple[str, ...]:
+        """Return the names of all bugs, such as ``bugs/server-vmpte-110g``."""
+        return tuple(sorted(self.scenario_name(file) for file in (self.scenarios_folder / BUGS).glob("*.yaml")))
+
+    def bug_file(self, name: str) -> Path:
+        """Return the file of a bug that exists."""
+        return self.scenarios_folder / f"{_known('bug', name, self.bugs())}.yaml"
 
     def scenario_name(self, file: Path) -> str:
         """Return the name of a scenario file that stands below the scenarios folder."""

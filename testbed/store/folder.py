@@ -16,11 +16,13 @@ from typing import Any
 from testbed.errors import SpecError
 from testbed.store.durable import append_lines, cut_torn_line, hold, sync_folder, whole_lines, write_whole
 
-__all__ = ["FIRST", "HISTORY", "RunFolder", "census_path", "history_url"]
+__all__ = ["FIRST", "GRADES", "HISTORY", "RunFolder", "census_path", "history_url"]
 
 #: Below the folder of a cell that was run twice: all that its first attempt left.
 FIRST = "first"
 
+#: The file of a run that looked for bugs, with what it found of each on each kernel.
+GRADES = "grades.json"
 #: The file of a history that lies in a folder of runs.
 HISTORY = "history.sqlite"
 RUN, RESULTS, ATTEMPTED, LOCK = "run.json", "results.jsonl", ".attempted", ".lock"

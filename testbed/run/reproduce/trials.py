@@ -97,6 +97,11 @@ class TrialRun:
         results.sort(key=lambda result: names.index(result.cell))
         return graded([result.record() for result in results])
 
+    def finished(self, bug: BugSpec, subject: Subject) -> list[dict[str, Any]]:
+        """Give the records of all attempts at a bug in one place, as they are on the disk."""
+        place = _place(Cell(subject.kernel, subject.guest, subject.scenario, 1, bug).name)
+        return [record for record in self.folder.records() if _place(record["cell"]) == place]
+
     def close(self) -> None:
         """Leave the folder as a run leaves it: what was called off told apart, and ``junit.xml``."""
         with self._writing():
@@ -115,8 +120,7 @@ class TrialRun:
     def _cells(self, bug: BugSpec, subject: Subject, most: int) -> list[Cell]:
         """Give the attempts; who asks for the same place twice gets the numbers that come next."""
         first = Cell(subject.kernel, subject.guest, subject.scenario, 1, bug)
-        place = first.name.rpartition("#")[0]
-        taken = [name for name in self.folder.header()["cells"] if name.rpartition("#")[0] == place]
+        taken = [name for name in self.folder.header()["cells"] if _place(name) == _place(first.name)]
         return [replace(first, attempt=len(taken) + number) for number in range(1, most + 1)]
 
     def _build(self, subject: Subject) -> Images:
@@ -159,6 +163,11 @@ class TrialRun:
     def _job(self, cell: Cell, images: Images) -> Job:
         folder = self.folder.cell(cell.name)
         return Job(cell, images.kernel, images.guest, self.accel, self.folder.id, folder, self.how.census)
+
+
+def _place(cell: str) -> str:
+    """Give a cell's name without the number of the attempt."""
+    return cell.rpartition("#")[0]
 
 
 @dataclass(frozen=True)
