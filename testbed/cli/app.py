@@ -5,6 +5,7 @@ import typer
 
 from testbed.cli import (
     bench,
+    bisect,
     census,
     compare,
     doctor,
@@ -36,6 +37,7 @@ app.command(name="run")(run.run)
 app.command(name="nightly")(nightly.nightly)
 app.command(name="report")(report.report)
 app.command(name="reproduce")(reproduce.reproduce)
+app.command(name="bisect")(bisect.bisect)
 app.command(name="compare")(compare.compare)
 app.command(name="history")(history.history)
 app.command(name="doctor")(doctor.doctor)

@@ -58,9 +58,8 @@ def found_lines(over: str, found: Found, steps: Sequence[Step], folder: RunFolde
         for candidate in found.between:
             yield f"        {by_candidate[candidate].name}: {by_candidate[candidate].why}"
     grade, left = reliability(steps), doubt(steps)
-    yield (
-        f"  doubt: {left:.1%} at most that a quiet step was wrong (it shows in {grade.shown} of {grade.runs} where it is)"
-    )
+    known = f"it shows in {grade.shown} of {grade.runs} where it is"
+    yield f"  doubt: {left:.1%} at most that a quiet step was wrong ({known})"
     runs = sum(len(step.cells) for step in steps)
     yield f"{len(steps)} steps, {runs} attempts; log: {folder.path / 'bisect.jsonl'}"
     yield f"bundle it: ./tb bundle {shlex.quote(str(folder.path))} {shlex.quote(bad.showing[0])}"

@@ -54,14 +54,14 @@ class GitSearch:
             return Found(found[1], self._good_before(found[1], known))
         possible = re.findall(r"^# possible first bad commit: \[(\w+)\]", log, re.M)
         if status == ONLY_SKIPPED:
-            first = next(commit for commit, answer in reversed(known.items()) if answer == "bad")
+            first = _last_bad(known)
             between = [commit for commit in self._in_order(possible) if commit != first]
             return Found(first, self._good_before((between or [first])[0], known), tuple(between))
         return self._git("rev-parse", "BISECT_HEAD")
 
     def left(self, known: Mapping[str, Answer]) -> int:
         """Give the halvings of what is neither known to be good nor to have the bug."""
-        bad = next(commit for commit, answer in reversed(known.items()) if answer == "bad")
+        bad = _last_bad(known)
         good = [commit for commit, answer in known.items() if answer == "good"]
         return bits(int(self._git("rev-list", "--count", bad, "--not", *good)))
 
@@ -87,6 +87,11 @@ class GitSearch:
 
     def _try(self, *words: str) -> tuple[int, str]:
         return process.attempt(["git", "-C", self.clone, *words], env={**os.environ, **_PLAIN})
+
+
+def _last_bad(known: Mapping[str, Answer]) -> str:
+    """Each that is looked at comes before the one that had the bug last."""
+    return [commit for commit, answer in known.items() if answer == "bad"][-1]
 
 
 def clone_of(repository: str, folder: Path, progress: Progress) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a bisection is over: candidates between one that has the bug and one that has not, and what they are built of."""
+"""What a bisection is over: candidates from one that has not the bug to one that has it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``bisect.jsonl`` in a run's folder: what was asked for, and each step once it is done, on the disk when it returns."""
+"""``bisect.jsonl`` in a run's folder: what was asked for, and each step once it is done."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -34,7 +34,7 @@ class BisectLog:
 
     @classmethod
     def read(cls, folder: Path) -> "BisectLog":
-        """Read a log, less a last line that was cut off; SpecError where the folder has none or it holds other lines."""
+        """Read a log, less a last line that was cut off; SpecError where there is none or it holds other lines."""
         path = folder / NAME
         if not path.is_file():
             raise SpecError(f"{folder}: no bisection (it has no {NAME}); name the folder of one")
@@ -47,7 +47,7 @@ class BisectLog:
         return cls(path, inputs, tuple(_steps(path, lines[1:])))
 
     def append(self, step: Step) -> None:
-        """Add a step."""
+        """Add a step; it is on the disk when this returns."""
         append_lines(self.path, [json.dumps({**asdict(step), "grade": [step.grade.shown, step.grade.runs]})])
 
     def check(self, facts: Mapping[str, Any]) -> None:
@@ -67,4 +67,6 @@ def _steps(path: Path, lines: Iterable[str]) -> Iterable[Step]:
             kept = {**fields, "cells": tuple(fields["cells"]), "showing": tuple(fields["showing"])}
             yield Step(**{**kept, "grade": Grade(*fields["grade"])})
         except (ValueError, LookupError, TypeError) as error:
-            raise SpecError(f"{path}:{number}: not a step; cut the log there, and what follows is done again") from error
+            raise SpecError(
+                f"{path}:{number}: not a step; cut the log there, and what follows is done again"
+            ) from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A bisection over what two kernels of one source are configured with: fragments first, then options of the guilty one."""
+"""A bisection over the options of two kernels of one source: fragments first, then what stands in the guilty one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -96,9 +96,7 @@ def _with(subject: Subject, kernel: KernelSpec, name: str, asked: Mapping[str, A
     text = requested_text([asked[option] for option in sorted(asked)])
     key = key_of("fragment", text)
     entry, _ = get_or_make("fragment", key, lambda folder: _write(folder / "bisect.config", text))
-    return replace(
-        subject, kernel=replace(kernel, name=name, fragments=(entry / "bisect.config",), absent=())
-    )
+    return replace(subject, kernel=replace(kernel, name=name, fragments=(entry / "bisect.config",), absent=()))
 
 
 def _write(path: Path, text: str) -> None:

@@ -45,8 +45,8 @@ def search(
 ) -> Outcome:
     """Go on from the log's last step to the end; each step is in the log before ``after`` is told of it.
 
-    ``alpha`` is the chance that the answer may be wrong, ``most`` the attempts at the bad end. What trials raise goes on
-    to the caller, and what they had kept by then counts when the search is taken up again.
+    ``alpha`` is the chance that the answer may be wrong, ``most`` the attempts at the bad end. What trials raise goes
+    on to the caller, and what they had kept by then counts when the search is taken up again.
     """
     steps = list(log.steps)
     while isinstance(task := next_task(ground.strategy, steps, alpha, most), Task):

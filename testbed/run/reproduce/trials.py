@@ -92,7 +92,7 @@ class TrialRun:
             try:
                 results = run_attempts(jobs.__getitem__, most, at_once, enough, begin, keep, finished)
             finally:
-                self._trim()
+                self.trim()
         names = [cell.name for cell in cells]
         results.sort(key=lambda result: names.index(result.cell))
         return graded([result.record() for result in results])
@@ -152,7 +152,7 @@ class TrialRun:
         names = [*header["cells"], *(cell.name for cell in cells)]
         self.folder.write_header({**header, **grown, "cells": names, "digests": digests})
 
-    def _trim(self) -> None:
+    def trim(self) -> None:
         """Take out of ``run.json`` the attempts that were not needed, so that nobody misses them."""
         recorded = {record["cell"] for record in self.folder.records()}
         header = self.folder.header()
