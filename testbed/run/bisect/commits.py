@@ -17,8 +17,8 @@ from testbed.spec import GitSource
 __all__ = ["GitSearch", "clone_of", "commit_ground"]
 
 ABBREVIATED = 12
-#: Exit status of ``git bisect`` (builtin/bisect.c): nothing but skipped commits is left; a merge base has the bug.
-ONLY_SKIPPED, MERGE_BASE_BAD = 2, 3
+#: Exit status of ``git bisect`` where nothing but skipped commits is left.
+ONLY_SKIPPED = 2
 #: No user's settings, and messages that can be read.
 _PLAIN = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "LC_ALL": "C"}
 
@@ -36,17 +36,15 @@ class GitSearch:
 
     def next(self, known: Mapping[str, Answer]) -> str | Found | Lost:
         """Give the commit of BISECT_HEAD, or what git has found; BuildError where git itself fails."""
-        lines = [f"git bisect start '--no-checkout' '{self.bad_end}' '{self.good_end}'"]
-        lines += [
-            f"git bisect {answer} {commit}"
-            for commit, answer in known.items()
-            if commit not in (self.bad_end, self.good_end)
-        ]
+        first = _last_bad(known)
+        for good, answer in known.items():
+            if answer == "good" and self._is_in(first, good):
+                return Lost(f"{first[:ABBREVIATED]} has the bug and {good[:ABBREVIATED]}, which has it in it, has not")
+        # the ends are told like all others: a start that names them fails where a merge base is to be looked at
+        lines = ["start --no-checkout", *(f"{answer} {commit}" for commit, answer in known.items())]
         replayed = self.clone / "tb-replay"
-        replayed.write_text("".join(f"{line}\n" for line in lines))
+        replayed.write_text("".join(f"git bisect {line}\n" for line in lines))
         status, said = self._try("bisect", "replay", str(replayed))
-        if status == MERGE_BASE_BAD:
-            return Lost(said.strip().splitlines()[0])
         if status not in (0, ONLY_SKIPPED):
             raise BuildError(f"git bisect: {said.strip()}")
         log = self._git("bisect", "log")
@@ -54,7 +52,6 @@ class GitSearch:
             return Found(found[1], self._good_before(found[1], known))
         possible = re.findall(r"^# possible first bad commit: \[(\w+)\]", log, re.M)
         if status == ONLY_SKIPPED:
-            first = _last_bad(known)
             between = [commit for commit in self._in_order(possible) if commit != first]
             return Found(first, self._good_before((between or [first])[0], known), tuple(between))
         return self._git("rev-parse", "BISECT_HEAD")
@@ -74,9 +71,12 @@ class GitSearch:
         good = [each for each, answer in known.items() if answer == "good"]
         found = []
         for parent in self._git("rev-list", "--parents", "-1", commit).split()[1:]:
-            after = [each for each in good if self._try("merge-base", "--is-ancestor", parent, each)[0] == 0]
+            after = [each for each in good if self._is_in(parent, each)]
             found += [parent] if parent in good else after[-1:]
         return tuple(dict.fromkeys(found)) or (self.good_end,)
+
+    def _is_in(self, commit: str, other: str) -> bool:
+        return self._try("merge-base", "--is-ancestor", commit, other)[0] == 0
 
     def _in_order(self, commits: list[str]) -> list[str]:
         """Ancestors first: they have fewer of them."""

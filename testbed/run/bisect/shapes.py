@@ -21,7 +21,7 @@ def shape_ground(bug: BugSpec, subject: Subject, good: GuestSpec, bad: GuestSpec
     if not shapes:
         fixed = "; the bug sets memory or vCPUs itself" if _fixed(bug, subject) else ""
         raise SpecError(f"guests {good.name} and {bad.name} do not differ in what they are to this bug{fixed}")
-    candidates = [Candidate("00", f"as {good.name}", replace(subject, guest=_named(good, good, 0)))]
+    candidates = [Candidate("00", f"as {good.name}", replace(subject, guest=_named(good, bad, 0)))]
     for count, (text, shape) in enumerate(shapes, 1):
         candidates.append(Candidate(f"{count:02d}", text, replace(subject, guest=_named(shape, bad, count))))
     return line_ground(f"shapes of the guest from {good.name} to {bad.name}", candidates)
