@@ -35,7 +35,7 @@ def patch_ground(root: Path, subject: Subject) -> Ground:
             f"kernel {kernel.name} has no patches to search; name one that has by --series, or use --git, --config or"
             " --guest"
         )
-    steps = [f"{patch.name} ({subject_of(patch)})" for patch in patches] + [fragment.name for fragment in own]
+    steps = [_name(patch) for patch in patches] + [fragment.name for fragment in own]
     candidates = []
     for count in range(len(steps) + 1):
         applied, added = patches[:count], own[: max(0, count - len(patches))]
@@ -63,6 +63,14 @@ def subject_of(patch: Path) -> str:
         if line.startswith(("---", "diff ")):
             break
     return next((line.strip() for line in lines if line.strip() and not line.startswith(_NO_SUBJECT)), patch.stem)
+
+
+def _name(patch: Path) -> str:
+    """The file's name, with the subject where git did not make the one from the other."""
+    subject = subject_of(patch)
+    words = re.sub(r"\W+", "-", subject).strip("-").lower()
+    stem = re.sub(r"^\d+-", "", patch.stem).lower()
+    return patch.name if words.startswith(stem) else f"{patch.name} ({subject})"
 
 
 def _prefix(

@@ -131,7 +131,7 @@ class TrialRun:
     def _unusable(self, cell: Cell, error: BuildError) -> Graded:
         """Record why there is nothing to run: no source is a skip, as in any run; what does not build is an error."""
         verdict = "skip" if isinstance(error, SourceUnavailable) else "error"
-        reason = str(error).splitlines()[0]
+        reason = _gist(str(error))
         result = unrun(cell, self.folder.id, self.accel, verdict, reason)
         record = replace(result, host=host_facts()["host"], shown=unshown(reason)).record()
         self._grow([cell], {"unavailable": {cell.kernel.name: reason}} if verdict == "skip" else {})
@@ -237,3 +237,9 @@ def open_trials(
     """Open a run for attempts at one bug; see :func:`open_run`."""
     with open_run(root, [bug], out, how, progress, told, facts) as run:
         yield run.of(bug)
+
+
+def _gist(error: str) -> str:
+    """Give the line that says what is wrong: the compiler's, where make failed, else the first."""
+    lines = error.splitlines()
+    return next((line.strip() for line in lines if ": error: " in line), lines[0])

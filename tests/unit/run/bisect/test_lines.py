@@ -75,13 +75,13 @@ def test_option_is_asked_for_from_the_patch_on_that_brings_it():
 
 
 def test_patches_and_fragments_of_the_bug_file_come_last(fragment, tmp_path):
-    own = tmp_path / "planted.patch"
+    own = tmp_path / "own.patch"
     own.write_text("SPDX-License-Identifier: GPL-2.0-only\nPlanted: a leak\n---\n")
     base = resolve_kernel(ROOT, "ptreclaim-6.12")
     extra = fragment("extra", "CONFIG_KSM=y")
     kernel = replace(base, name="ptreclaim-6.12~bug", patches=(own,), fragments=(*base.fragments, extra))
     made = line(patch_ground(ROOT, replace(SUBJECT, kernel=kernel)))
-    assert [each.name for each in made[-2:]] == ["planted.patch (Planted: a leak)", "extra.config"]
+    assert [each.name for each in made[-2:]] == ["own.patch (Planted: a leak)", "extra.config"]
     without, with_patch, whole = (each.subject.kernel for each in made[-3:])
     assert own not in without.patches
     assert with_patch.patches[-1] == own
