@@ -19,6 +19,7 @@ from testbed.run.reproduce.grades import Row, Search
 from testbed.run.reproduce.trials import How, open_run
 from testbed.run.signals import interruptible
 from testbed.spec import list_bugs, load_bug
+from testbed.spec.tree import BUGS
 from testbed.store.folder import GRADES, RunFolder
 
 __all__ = ["print_grades", "reproduce"]
@@ -88,9 +89,15 @@ def _wanted(
         raise SpecError(f"{root / 'scenarios' / 'bugs'}: there is no bug file; name one, or write one there")
     found: dict[str, list[Search]] = {}
     for target in targets:
-        bug = load_bug(root, target)
+        bug = load_bug(root, _full_name(root, target))
         found.setdefault(bug.name, work.searches(root, target, bug, kernels, attempts, settings))
     return [search for searches in found.values() for search in searches]
+
+
+def _full_name(root: Path, target: str) -> str:
+    """Give the name of the bug that a person calls by the last part of it; anything else as it is."""
+    name = f"{BUGS}/{target}"
+    return name if name in list_bugs(root) else target
 
 
 def _conclude(folder: RunFolder, done: work.Reproduced, to_program: bool) -> None:

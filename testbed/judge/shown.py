@@ -32,8 +32,8 @@ def shows(
 
     A crash is the verdict's, which is the first that the kernel told of: what it says after that one is its
     consequence. ``crash_report_text`` is that crash's report, decoded and as printed, ``output_text`` what the workload
-    printed, a line for each of its lines. Regular expressions are searched for, ``^`` and ``$`` being ends of a line; the
-    kernel's lines are taken without printk's stamp.
+    printed, a line for each of its lines. Regular expressions are searched for, ``^`` and ``$`` being ends of a line;
+    the kernel's lines are taken without printk's stamp.
 
     Where no sign was found, and one of them asks for a number that was not measured, nothing is known; nor is it of a
     cell that could not be judged.

@@ -25,6 +25,7 @@ from testbed.machine.channel import Channel
 from testbed.machine.console import PIPE_READS, Console, make_pipes
 from testbed.machine.deadline import Deadline
 from testbed.machine.inspect import registers, sysrq
+from testbed.machine.pinning import pin_vcpus
 from testbed.machine.process import QemuProcess
 from testbed.machine.qemu import Launch, qemu_argv
 from testbed.machine.qmp import Qmp
@@ -86,6 +87,8 @@ class Machine:
         try:
             self._qmp.connect(self._connect(self.launch.qmp_socket, deadline), deadline.left_s)
             self._console = Console(self.launch.console_pipe)
+            if self.launch.host_cpus is not None:
+                pin_vcpus(self._qmp, self._process.pid, self.launch.host_cpus)
             self.state = State.RUNNING
             self._qmp.execute("cont")
         except QmpLost as lost:

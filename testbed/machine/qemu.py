@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The QEMU command line, all of it, in one place.
 
-KVM and TCG differ in ``-accel`` and ``-cpu`` alone. There is no network device.
+KVM and TCG differ in ``-accel`` and ``-cpu`` alone, unless instructions are counted. There is no network device.
 """
 
 import shlex
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from testbed.machine.balloon import BALLOON
 
-__all__ = ["CONSOLE", "QEMU", "Launch", "command_line", "interactive_argv", "qemu_argv"]
+__all__ = ["CONSOLE", "MOST_SHIFT", "QEMU", "Icount", "Launch", "command_line", "interactive_argv", "qemu_argv"]
 
 QEMU = "qemu-system-x86_64"
 
@@ -20,8 +20,34 @@ CONSOLE = "console"
 CONSOLE_LOG = "console.log"
 # The kernel parameter that makes the agent give a shell on the console.
 SHELL = "testbed.shell"
-# An instruction is a nanosecond of the guest's time, and nothing else is: no time of the host's, no date, no chance.
-COUNTING = ("-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1")
+#: The largest shift of ``-icount`` (MAX_ICOUNT_SHIFT in QEMU's softmmu/icount.c).
+MOST_SHIFT = 10
+# With nothing but instructions in the guest's time, there is no date and no chance either.
+SEALED = ("-rtc", "base=2026-01-01,clock=vm", "-seed", "1")
+
+
+@dataclass(frozen=True)
+class Icount:
+    """A guest whose clocks count its instructions: one takes 2 to the power of ``shift`` nanoseconds of its time.
+
+    All vCPUs take turns, and switch at instructions that their number decides. While all are idle the host's time
+    passes, unless the guest is ``sealed``: then nothing of the host reaches it, and two runs can be alike to the last
+    instruction.
+    """
+
+    shift: int
+    sealed: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no QEMU can do."""
+        if not 0 <= self.shift <= MOST_SHIFT:
+            raise ValueError(f"QEMU takes shifts from 0 to {MOST_SHIFT}, not {self.shift}")
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """QEMU's options for it."""
+        counted = ("-icount", f"shift={self.shift},sleep={'off' if self.sealed else 'on'}")
+        return (*counted, *SEALED) if self.sealed else counted
 
 
 @dataclass(frozen=True)
@@ -30,8 +56,9 @@ class Launch:
 
     ``levels`` is 4 or 5 (page-table levels), ``folder`` keeps the logs, ``sockets`` is a folder with a path short
     enough for ``sun_path`` (108 bytes). ``shared_ram`` puts the guest's RAM into a memory file that others can map.
-    ``counting`` makes the guest's clocks count its instructions, which TCG alone can do. ``balloon`` adds a balloon
-    that nobody fills: its driver tells QEMU of the guest's memory.
+    ``icount`` makes the guest's clocks count its instructions, which TCG alone can do. ``balloon`` adds a balloon that
+    nobody fills: its driver tells QEMU of the guest's memory. ``host_cpus`` is how many of the host's CPUs all vCPUs
+    share, where they are not to run anywhere.
     """
 
     accel: str
@@ -46,12 +73,13 @@ class Launch:
     paused: bool = True
     shared_ram: bool = False
     interactive: bool = False
-    counting: bool = False
+    icount: Icount | None = None
     balloon: bool = False
+    host_cpus: int | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError for what no QEMU can do."""
-        if self.counting and self.accel != "tcg":
+        if self.icount and self.accel != "tcg":
             raise ValueError(f"TCG alone counts instructions, not {self.accel}")
 
     @property
@@ -103,8 +131,8 @@ def qemu_argv(launch: Launch) -> list[str]:
     # -cpu max under TCG has LA57: without the flag a guest would run with 5 levels
     argv += ["-accel", launch.accel, "-cpu", f"{cpu},la57={la57}"]
     argv += ["-machine", "q35", "-smp", str(launch.vcpus), "-m", f"{launch.memory_bytes >> 20}M"]
-    if launch.counting:
-        argv += COUNTING
+    if launch.icount:
+        argv += launch.icount.argv
     if launch.shared_ram:
         argv += ["-object", f"memory-backend-memfd,id=ram,size={launch.memory_bytes >> 20}M,share=on"]
         argv += ["-machine", "memory-backend=ram"]

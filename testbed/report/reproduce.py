@@ -87,9 +87,9 @@ def _told(row: Row) -> str:
 def _trust(row: Row) -> str:
     """Say what quiet runs exclude, and whether they are as many as are needed to believe that the bug is gone."""
     quiet = f"0 of {row['runs']}: a rate above {_excluded(row)} is excluded (95 %)"
-    if row["quiet_runs"] is None:
+    if row["held_against"] is None:
         return f"{quiet}; not sure that it is gone: no kernel of this run shows the bug"
+    needed = f"by the grade of {row['held_against']}, {row['quiet_runs']} quiet runs are needed"
     if row["sure"]:
-        return f"{quiet}; {row['quiet_runs']} quiet runs were needed to believe that it is gone"
-    needed = f"needs {row['quiet_runs']} quiet runs, as rarely as the bug shows elsewhere"
-    return f"{quiet}; not sure that it is gone: that {needed}; try -n {row['quiet_runs']}"
+        return f"{quiet}; {needed} to believe that it is gone"
+    return f"{quiet}; not sure that it is gone: {needed}; try -n {row['quiet_runs']}"

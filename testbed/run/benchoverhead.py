@@ -25,7 +25,7 @@ from testbed.judge.verdict import judge
 from testbed.machine.accel import Accel, qemu_version
 from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine
-from testbed.machine.qemu import Launch, interactive_argv
+from testbed.machine.qemu import Icount, Launch, interactive_argv
 from testbed.machine.sockets import socket_folder
 from testbed.measure.overhead import OPERATIONS, Batch, Cost, cost, read_batches
 from testbed.run.artefacts import kernel_facts
@@ -67,7 +67,7 @@ class _Boot:
     def launch(self, folder: Path) -> Launch:
         slow = slowdown(ACCEL, self.kernel.name)
         launch = guest_launch(self.guest, ACCEL, self.kernel.bzimage, self.image.initramfs, folder, folder, slow)
-        return replace(launch, counting=True, cmdline=(*launch.cmdline, *CMDLINE))
+        return replace(launch, icount=Icount(0, sealed=True), cmdline=(*launch.cmdline, *CMDLINE))
 
 
 def bench_overhead(

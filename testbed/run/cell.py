@@ -23,12 +23,14 @@ from testbed.machine.serialmachine import SerialMachine
 from testbed.machine.sockets import socket_folder
 from testbed.machine.target import Target
 from testbed.measure.symbols import Symbols
-from testbed.run.drive import NO_CENSUS, OUTPUT, STDOUT, Notes, autopsy, drive
+from testbed.run.autopsy import autopsy, keep_memory
+from testbed.run.drive import NO_CENSUS, OUTPUT, STDOUT, drive
 from testbed.run.guard import Guard
 from testbed.run.handlines import hand_lines
 from testbed.run.host import host_facts
 from testbed.run.launching import guest_launch, slowdown
 from testbed.run.metal import Metal, metal_boot, metal_slowdown
+from testbed.run.notes import Notes
 from testbed.run.plan import Cell
 from testbed.run.postmortem import crash_text, hang_text
 from testbed.run.sign import shown_by
@@ -39,7 +41,10 @@ __all__ = ["Job", "guest_record", "launch_for", "run_cell", "scenario_record", "
 
 @dataclass(frozen=True)
 class Job:
-    """A cell with the artefacts it runs on, and the machine if that is no guest on this host."""
+    """A cell with the artefacts it runs on, and the machine if that is no guest on this host.
+
+    With ``vmcore`` the memory of a guest that dies or stands still is kept in its folder.
+    """
 
     cell: Cell
     kernel: KernelImage
@@ -50,6 +55,7 @@ class Job:
     census: bool = True
     metal: Metal | None = None
     retry: bool = False
+    vmcore: bool = False
 
     @property
     def slowdown(self) -> float:
@@ -93,10 +99,10 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
             _drive(machine, guard, job, notes)
         except GuestHung as hung:
             end = _hung(machine, guard, job, symbols, hung)
-            autopsy(machine, job.folder, notes)
+            _examine(machine, job, notes, cancelled)
         except GuestLost as lost:
             end = _End(loss=str(lost), log=guard.log())
-            autopsy(machine, job.folder, notes)
+            _examine(machine, job, notes, cancelled)
         except (MachineError, MeasureError) as error:
             # QEMU that did not come up or was killed, and numbers that can't be taken, say nothing of the kernel
             end = _End(harness=str(error))
@@ -151,6 +157,13 @@ def _drive(machine: Target, guard: Guard, job: Job, notes: Notes) -> None:
         # a monitor or a memory that can't be read may be those of a guest that has just died
         machine.look_again()
         raise
+
+
+def _examine(machine: Target, job: Job, notes: Notes, cancelled: threading.Event) -> None:
+    """Take from a dead guest what a person may want to see of it."""
+    autopsy(machine, job.folder, notes)
+    if job.vmcore and not cancelled.is_set():
+        keep_memory(machine, job.folder, notes, cancelled)
 
 
 def _evidence(job: Job, notes: Notes, guard: Guard, end: _End, console: str) -> Evidence:
@@ -212,6 +225,7 @@ def _result(
         subtests={result.name: result.outcome for result in ktap.results} if ktap else None,
         host=job.metal.host(host_facts()["host"]) if job.metal else host_facts()["host"],
         shown=shown,
+        vmcore=notes.vmcore,
     )
     write_verdict(job.folder, result)
     return result

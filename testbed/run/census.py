@@ -17,6 +17,7 @@ from drgn import Program
 from testbed.build import vmlinux_by_build_id
 from testbed.errors import MeasureError, QmpLost, SpecError
 from testbed.machine.qmp import Qmp
+from testbed.machine.vmcore import is_packed, unpacked_vmcore
 from testbed.measure.agreement import internal
 from testbed.measure.census import (
     Block,
@@ -133,7 +134,14 @@ def _read_stopped(path: Path, vmlinux: Path | None, pid: int, blocks: tuple[Bloc
 
 
 def census_of_dump(path: Path, vmlinux: Path | None) -> Census:
-    """Count in a dump of a guest's memory (QMP ``dump-guest-memory``, or a kernel's vmcore)."""
+    """Count in a dump of a guest's memory (QMP ``dump-guest-memory``, a kernel's vmcore, a cell's ``vmcore.zst``)."""
+    if is_packed(path):
+        with unpacked_vmcore(path) as plain:
+            return _census_of_plain(plain, vmlinux)
+    return _census_of_plain(path, vmlinux)
+
+
+def _census_of_plain(path: Path, vmlinux: Path | None) -> Census:
     prog = Program()
     try:
         prog.set_core_dump(path)

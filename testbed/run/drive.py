@@ -2,30 +2,29 @@
 """A workload walked through its phases in a running guest, measured at each, watched for progress."""
 
 import re
-import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from testbed.build import KernelImage
-from testbed.errors import GuestHung, MeasureError, QmpLost
+from testbed.errors import GuestHung, MeasureError
 from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine
 from testbed.machine.target import Target
 from testbed.measure.outside import Examiner
-from testbed.measure.sample import census_record, console_pattern, judged_spaces, sample
+from testbed.measure.sample import console_pattern, judged_spaces, sample
+from testbed.run.delaypoints import check_points
 from testbed.run.guard import Guard
 from testbed.run.launching import BOOT_S, SILENCE_S
+from testbed.run.notes import Notes
 from testbed.run.plan import Cell
 from testbed.run.samples import SAMPLE_MS, Samples
 from testbed.store.folder import census_path
 
-__all__ = ["DEATH", "NO_CENSUS", "OUTPUT", "STDOUT", "Notes", "autopsy", "drive"]
+__all__ = ["NO_CENSUS", "OUTPUT", "STDOUT", "drive"]
 
 SETTLE_S = 2.0
 CONSOLE_S = 5.0
@@ -34,31 +33,8 @@ LIVE_S = 3.0
 NO_CENSUS = "--no-census: the guest's memory is not read from outside"
 # So often a phase is read until the channels agree: a counter may be folded, or a table freed, between two of them.
 READINGS = 3
-# What stands in the place of a phase when the guest died.
-DEATH = "death"
 # The file of what the workload printed, and how a line of its stdout begins there.
 OUTPUT, STDOUT = "output.log", "stdout: "
-
-
-@dataclass
-class Notes:
-    """What is learnt while a cell runs; ``heard`` is when the agent's last message came (``time.monotonic``).
-
-    ``examiner`` sees the guest from outside; None where that can't be, or is not wanted. ``pid`` is the workload's.
-    ``frames`` are the page frames in which PTE tables of its cgroup lay at any phase so far.
-    """
-
-    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
-    phases: dict[str, dict[str, Any]] = field(default_factory=dict)
-    values: dict[str, int] = field(default_factory=dict)
-    exit: dict[str, Any] | None = None
-    words: str = ""
-    start_s: float | None = None
-    tainted: int = 0
-    heard: float = 0.0
-    examiner: Examiner | None = None
-    pid: int | None = None
-    frames: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
 
 
 def drive(
@@ -80,6 +56,8 @@ def drive(
     began = time.monotonic()
     hello = machine.start(Deadline.after(BOOT_S, slow))
     _check(hello, cell, kernel)
+    if machine.guest is not None:
+        check_points(machine.guest.launch.cmdline, machine.console_text)
     notes.start_s = round(time.monotonic() - began, 3)
     notes.tainted, notes.heard = hello["tainted"], time.monotonic()
     scenario = cell.scenario
@@ -229,18 +207,3 @@ def _measure(
         notes.frames = np.union1d(notes.frames, census.frames(judged_spaces(census, notes.pid)))
     record = sample(message["counters"], line, census, notes.pid, unexamined, stale)
     return {**record, "settled": message["settled"], "settle_ms": message["settle_ms"]}
-
-
-def autopsy(machine: Target, folder: Path, notes: Notes) -> None:
-    """Take the census of a guest that is dead or stands still, as phase ``death``; say why where that can't be."""
-    guest = machine.guest
-    if guest is None or notes.examiner is None or guest.pid is None:
-        return
-    try:
-        guest.qmp.execute("stop")
-        census = notes.examiner.census(guest.pid, guest.qmp.execute)
-    except (MeasureError, QmpLost) as error:
-        notes.phases[DEATH] = {"unexamined": str(error)}
-        return
-    census.save(census_path(folder, DEATH))
-    notes.phases[DEATH] = census_record(census, notes.pid)

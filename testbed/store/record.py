@@ -17,6 +17,8 @@ class CellResult:
     in speed. ``first`` (verdict, reason) is how the cell ended before it was run a second time. ``costs`` (a mapping
     by operation, ``instructions`` an operation in each) is there when the cell is a bench. ``shown`` (``shown``: true,
     false or null where that could not be judged, and ``sign``, a line for a person) when it is an attempt at a bug.
+    ``vmcore`` (``file``, ``bytes``, ``plain_bytes``, ``seconds``; or ``missing``, which says why) is there when the
+    guest died and its memory was to be kept.
     """
 
     run: str
@@ -38,6 +40,7 @@ class CellResult:
     first: Mapping[str, str] | None = None
     costs: Mapping[str, Mapping[str, Any]] | None = None
     shown: Mapping[str, Any] | None = None
+    vmcore: Mapping[str, Any] | None = None
 
     def record(self) -> dict[str, Any]:
         """Give the JSON object, ``schema`` first."""

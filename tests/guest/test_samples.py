@@ -12,6 +12,7 @@ from testbed.build import build_kernel
 from testbed.machine.balloon import Balloon
 from testbed.machine.deadline import Deadline
 from testbed.machine.machine import Machine
+from testbed.machine.qemu import Icount
 from testbed.run.benchoverhead import CMDLINE
 from testbed.run.guard import Guard
 from testbed.run.samples import SAMPLE_MS
@@ -75,7 +76,9 @@ def test_balloon_tells_of_the_guests_memory(launch):
 @pytest.mark.parametrize("name", ["vanilla-6.12", "ptreclaim-6.12"])
 def test_samples_take_less_than_a_hundredth_of_the_guests_instructions(launch, name):
     kernel = build_kernel(ROOT, resolve_kernel(ROOT, name), report)
-    counting = dataclasses.replace(launch, accel="tcg", counting=True, kernel=kernel.bzimage, cmdline=CMDLINE)
+    counting = dataclasses.replace(
+        launch, accel="tcg", icount=Icount(0, sealed=True), kernel=kernel.bzimage, cmdline=CMDLINE
+    )
     with Machine(counting, Guard()) as machine:
         machine.start(Deadline.after(120))
         # the first one also warms up the guest

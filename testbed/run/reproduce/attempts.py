@@ -4,6 +4,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any
 
 from testbed.judge.grade import Grade
@@ -11,7 +12,7 @@ from testbed.run.cell import Job, run_cell
 from testbed.run.reproduce.subject import Enough, Graded
 from testbed.store.record import CellResult
 
-__all__ = ["grade_of", "graded", "run_attempts"]
+__all__ = ["OneCore", "grade_of", "graded", "run_attempts"]
 
 Record = Mapping[str, Any]
 
@@ -49,9 +50,11 @@ def run_attempts(
     with ThreadPoolExecutor(at_once, thread_name_prefix="attempt") as pool:
         try:
             pending: set[Future[CellResult | None]] = set()
-            number = 0
+            number, settled = 0, False
             while True:
-                while number < most and len(pending) < at_once and not _settled(results, enough):
+                # once only: what still ends after that does not bring it back
+                settled = settled or _settled(results, enough)
+                while number < most and len(pending) < at_once and not settled:
                     pending.add(pool.submit(work, make(number)))
                     number += 1
                 if not pending:
@@ -66,6 +69,27 @@ def run_attempts(
             cancelled.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+class OneCore:
+    """Lets one attempt in a place keep the memory of its dead guest: they are hundreds of MB, and alike."""
+
+    def __init__(self) -> None:
+        self._armed: str | None = None
+        self._kept = False
+
+    def arm(self, job: Job) -> Job:
+        """Give the job that is to start now, which keeps the memory unless one has or another may."""
+        if self._kept or self._armed is not None:
+            return job
+        self._armed = job.cell.name
+        return replace(job, vmcore=True)
+
+    def note(self, result: CellResult) -> None:
+        """See whether it did."""
+        self._kept = self._kept or "file" in (result.vmcore or {})
+        if result.cell == self._armed:
+            self._armed = None
 
 
 def grade_of(records: Sequence[Record]) -> Grade:

@@ -19,8 +19,9 @@ __all__ = ["Row", "Search", "compared", "row_of", "write_grades"]
 
 @dataclass(frozen=True)
 class Search:
-    """A bug in one place, looked for ``most`` times; ``target`` is how a person named the bug, ``settings`` what of its
-    parameters was set.
+    """A bug in one place, looked for ``most`` times.
+
+    ``target`` is how a person named the bug, ``settings`` what was set of its parameters.
     """
 
     target: str
@@ -44,10 +45,10 @@ Row = dict[str, Any]
 def row_of(search: Search, graded: Graded, folder: RunFolder) -> Row:
     """Give the object of a bug and a kernel.
 
-    ``interval`` is two-sided, ``excluded_above`` one-sided, both of 95 %, and null where nothing was judged. ``expected``
-    is ``reproduced``, ``gone``, or null where the file does not say; with a ``gap`` it should be gone and is known not
-    to be. ``as_expected`` is null where nothing is expected, or nothing could be judged. ``sign`` is that of the first
-    attempt that showed the bug, else of the first one judged.
+    ``interval`` is two-sided, ``excluded_above`` one-sided, both of 95 %, and null where nothing was judged.
+    ``expected`` is ``reproduced``, ``gone``, or null where the file does not say; with a ``gap`` it should be gone and
+    is known not to be. ``as_expected`` is null where nothing is expected, or nothing could be judged. ``sign`` is that
+    of the first attempt that showed the bug, else of the first one judged. The last three are :func:`compared`'s.
     """
     bug, subject, grade, records = search.bug, search.subject, graded.grade, graded.records
     outcome = bug.outcome_for(subject.kernel.name)
@@ -73,27 +74,34 @@ def row_of(search: Search, graded: Graded, folder: RunFolder) -> Row:
         "skipped": bool(records) and all(record["verdict"] == "skip" for record in records),
         "again": search.again,
         "vmcore": _vmcore(records, folder),
+        "held_against": None,
         "quiet_runs": None,
         "sure": None,
     }
 
 
 def compared(rows: Sequence[Row]) -> list[Row]:
-    """Say of each kernel where a bug was not seen whether it was looked for often enough.
+    """Say of each kernel where a bug was not seen whether it was looked for often enough to be ``sure``.
 
-    ``quiet_runs`` is how often that is, by the grades of the kernels that show the same bug: by the one that shows it
-    most rarely, as nobody knows which of them the quiet kernel would be like. Without one, nothing says that these
-    attempts can show the bug at all, and one is not ``sure``.
+    ``quiet_runs`` is how often that is, ``held_against`` the kernel by whose grade: of those that show the same bug the
+    one that shows it most rarely, as nobody knows which of them the quiet kernel would be like. Without one, nothing
+    says that these attempts can show the bug at all.
     """
-    found = []
-    for row in rows:
-        seen = [other for other in rows if other["bug"] == row["bug"] and other["shown"]]
-        if row["shown"] or not row["runs"]:
-            found.append({**row, "quiet_runs": None, "sure": None})
-            continue
-        needed = max((quiet_runs(Grade(other["shown"], other["runs"]), ALPHA) for other in seen), default=None)
-        found.append({**row, "quiet_runs": needed, "sure": needed is not None and row["runs"] >= needed})
-    return found
+    return [{**row, **_trust(row, rows)} for row in rows]
+
+
+def _trust(row: Row, rows: Sequence[Row]) -> Row:
+    if row["shown"] or not row["runs"]:
+        return {"held_against": None, "quiet_runs": None, "sure": None}
+    needed = {
+        other["kernel"]: quiet_runs(Grade(other["shown"], other["runs"]), ALPHA)
+        for other in rows
+        if other["bug"] == row["bug"] and other["shown"]
+    }
+    most = max(needed, key=needed.__getitem__, default=None)
+    if most is None:
+        return {"held_against": None, "quiet_runs": None, "sure": False}
+    return {"held_against": most, "quiet_runs": needed[most], "sure": row["runs"] >= needed[most]}
 
 
 def write_grades(folder: RunFolder, rows: Sequence[Row]) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from testbed.errors import HostError, SpecError
 from testbed.judge.grade import Grade
 from testbed.run.conduct import EXIT_BAD, EXIT_HARNESS, EXIT_INTERRUPTED, EXIT_OK
+from testbed.run.reproduce.amplify import amplified
 from testbed.run.reproduce.attempts import graded
 from testbed.run.reproduce.grades import Row, Search, compared, row_of, write_grades
 from testbed.run.reproduce.subject import Subject
 from testbed.run.reproduce.trials import TrialRun
 from testbed.spec import BugSpec, KernelSpec, resolve_kernel
 
-__all__ = ["Reproduced", "reproduce", "reproduce_exit", "searches"]
+__all__ = ["Reproduced", "reproduce", "reproduce_exit", "searches", "subject_of"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,17 @@ def searches(
     """
     if len(set(kernels)) != len(kernels):
         raise SpecError("--kernel: a kernel is named twice; name it once")
-    bound, guest = bug.scenario.at(bug.scale, overrides), bug.guest(root)
     return [
-        Search(target, bug, Subject(kernel, guest, bound), attempts or bug.attempts, dict(overrides or {}))
+        Search(target, bug, subject_of(root, bug, kernel, overrides), attempts or bug.attempts, dict(overrides or {}))
         for kernel in _kernels(root, bug, kernels)
     ]
+
+
+def subject_of(root: Path, bug: BugSpec, kernel: KernelSpec, overrides: Mapping[str, str] | None = None) -> Subject:
+    """Give the place where a bug is looked for on a kernel: its own guest and workload, with its amplifiers."""
+    bound = bug.scenario.at(bug.scale, overrides)
+    kernel, guest = amplified(root, kernel, bug.guest(root), bug.amplify, bug.where)
+    return Subject(kernel, guest, bound)
 
 
 def _kernels(root: Path, bug: BugSpec, names: Sequence[str]) -> Sequence[KernelSpec]:

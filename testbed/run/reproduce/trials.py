@@ -18,7 +18,8 @@ from testbed.run.formats import run_junit
 from testbed.run.host import host_facts
 from testbed.run.local import default_jobs
 from testbed.run.plan import Cell
-from testbed.run.reproduce.attempts import graded, run_attempts
+from testbed.run.reproduce.amplify import amplified, check_host
+from testbed.run.reproduce.attempts import OneCore, graded, run_attempts
 from testbed.run.reproduce.subject import Enough, Graded, Images, Subject
 from testbed.run.sign import unshown
 from testbed.run.skipped import unrun
@@ -65,7 +66,12 @@ class TrialRun:
         return BugTrials(self, bug)
 
     def run(self, bug: BugSpec, subject: Subject, most: int, enough: Enough) -> Graded:
-        """See :class:`Trials`; OSError of the run's folder is a HostError."""
+        """See :class:`Trials`; OSError of the run's folder is a HostError.
+
+        The kernel gets the waits that the bug asks for; the guest is taken as it is, see :func:`subject_of`.
+        """
+        kernel, _ = amplified(self.root, subject.kernel, subject.guest, bug.amplify, bug.where)
+        subject = replace(subject, kernel=kernel)
         cells = self._cells(bug, subject, most)
         try:
             images = subject.images or self._build(subject)
@@ -73,7 +79,7 @@ class TrialRun:
             return self._unusable(cells[0], error)
         self._note(cells, images)
         jobs = [self._job(cell, images) for cell in cells]
-        done = 0
+        core, done = OneCore(), 0
 
         def begin(job: Job) -> None:
             self.folder.attempt(job.cell.name)
@@ -82,15 +88,19 @@ class TrialRun:
         def finished(result: CellResult) -> None:
             nonlocal done
             done += 1
+            core.note(result)
             self.told(result.record())
 
         def keep(result: CellResult) -> None:
             self.folder.append(result.record())
 
+        def make(number: int) -> Job:
+            return core.arm(jobs[number])
+
         at_once = self.how.jobs or default_jobs(jobs)
         with self._writing():
             try:
-                results = run_attempts(jobs.__getitem__, most, at_once, enough, begin, keep, finished)
+                results = run_attempts(make, most, at_once, enough, begin, keep, finished)
             finally:
                 self.trim()
         names = [cell.name for cell in cells]
@@ -143,7 +153,9 @@ class TrialRun:
         """Say in ``run.json`` what is run, before it is."""
         kernels = {cells[0].kernel.name: kernel_facts(images.kernel)}
         guests = {cells[0].guest.name: {"key": images.guest.key}}
-        self._grow(cells, {"kernels": kernels, "guests": guests})
+        # two bugs may each have programs of their own in a guest of one name, so images are told by place too
+        place = {_place(cells[0].name): {"kernel": images.kernel.path.name, "guest": images.guest.key}}
+        self._grow(cells, {"kernels": kernels, "guests": guests, "images": place})
 
     def _grow(self, cells: Sequence[Cell], facts: Mapping[str, Mapping[str, Any]]) -> None:
         header = self.folder.header()
@@ -200,11 +212,13 @@ def open_run(
     """Prove the accelerator and make the run's folder below ``out``; ``facts`` go to its ``run.json`` as well.
 
     ``told`` gets each record once it is on the disk. However the block ends, what has finished is kept. SpecError
-    where nothing can be written to ``out``, HostError where nothing can run guests.
+    where nothing can be written to ``out``, HostError where nothing can run guests, or not as the bugs want them.
     """
     how = how or How()
     RunFolder.prepare(out)
     accel = accelerator(how.accel, how.require_kvm, progress)
+    for bug in bugs:
+        check_host(bug.amplify, accel.kind)
     header = {
         **host_facts(),
         **facts,
@@ -214,6 +228,7 @@ def open_run(
         "kernels": {},
         "unavailable": {},
         "guests": {},
+        "images": {},
         "cells": [],
         "digests": {},
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.machine.qemu import Launch, command_line, qemu_argv
+from testbed.machine.qemu import Icount, Launch, command_line, qemu_argv
 
 LAUNCH = Launch("tcg", Path("/k/bzImage"), Path("/g/initramfs"), 1 << 30, 2, 4, Path("/run/cell"), Path("/tmp/tb-1"))
 
@@ -23,7 +23,7 @@ def test_page_table_levels_are_the_guests_not_the_cpu_models():
 
 
 def test_guest_that_counts_instructions_knows_no_time_or_chance_of_the_hosts():
-    counting = qemu_argv(dataclasses.replace(LAUNCH, counting=True))
+    counting = qemu_argv(dataclasses.replace(LAUNCH, icount=Icount(0, sealed=True)))
     at = counting.index("-icount")
     assert counting[at : at + 6] == [
         "-icount",
@@ -38,7 +38,7 @@ def test_guest_that_counts_instructions_knows_no_time_or_chance_of_the_hosts():
 
 def test_kvm_counts_no_instructions():
     with pytest.raises(ValueError, match="TCG alone counts instructions"):
-        dataclasses.replace(LAUNCH, accel="kvm", counting=True)
+        dataclasses.replace(LAUNCH, accel="kvm", icount=Icount(0, sealed=True))
 
 
 def test_no_network_device():

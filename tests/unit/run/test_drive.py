@@ -15,8 +15,9 @@ from testbed.errors import GuestHung, MeasureError, QmpLost
 from testbed.machine.deadline import Deadline
 from testbed.machine.target import Target
 from testbed.run import drive as driving
-from testbed.run.drive import READINGS, Notes, drive
+from testbed.run.drive import READINGS, drive
 from testbed.run.guard import Guard
+from testbed.run.notes import Notes
 from testbed.run.plan import Cell
 
 COUNTERS = {"pagetables_kb": 344, "vmpte_kb": 40, "needed": {"pte": 4}}
