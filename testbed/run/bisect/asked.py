@@ -15,10 +15,11 @@ from testbed.run.bisect.ground import Ground
 from testbed.run.bisect.options import option_ground
 from testbed.run.bisect.patches import patch_ground
 from testbed.run.bisect.shapes import shape_ground
+from testbed.run.reproduce.amplify import amplified
 from testbed.run.reproduce.subject import Subject
-from testbed.spec import BugSpec, KernelSpec, resolve_kernel
+from testbed.spec import BugSpec, KernelSpec
 
-__all__ = ["Over", "open_ground", "subject_of_bug"]
+__all__ = ["Over", "bisected", "kernel_of", "open_ground"]
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,10 @@ class Over:
         return cls(**{**stored, **pairs})
 
 
-def subject_of_bug(root: Path, bug: BugSpec, kernel: KernelSpec | None = None, guest: str | None = None) -> Subject:
-    """Give where a bug is looked for: on the first of its kernels and in its own guest, or in others."""
-    return Subject(kernel or bug.kernels[0], bug.guest(root, guest), bug.scenario.at(bug.scale))
+def bisected(root: Path, bug: BugSpec, kernel: KernelSpec) -> Subject:
+    """Give the place where a bug is looked for, with its vCPUs; the kernel's waits come on top of each candidate."""
+    _, guest = amplified(root, kernel, bug.guest(root), bug.amplify, bug.where)
+    return Subject(kernel, guest, bug.scenario.at(bug.scale))
 
 
 @contextmanager
@@ -72,27 +74,27 @@ def open_ground(root: Path, bug: BugSpec, over: Over, progress: Progress) -> Ite
 
     SpecError for what is not there or has nothing to search in.
     """
-    kernel = _kernel(root, bug, over.kernel)
+    kernel = kernel_of(root, bug, over.kernel)
     if over.git is not None:
         repository = str(Path(over.git).resolve()) if Path(over.git).is_dir() else over.git
-        subject = subject_of_bug(root, bug, kernel)
+        subject = bisected(root, bug, kernel)
         with work_folder() as work:
             clone = clone_of(repository, work, progress)
             ground = commit_ground(clone, repository, subject, str(over.good), str(over.bad))
             ends = ground.strategy
             yield ground, replace(over, git=repository, good=ends.good_end, bad=ends.bad_end)
     elif over.config is not None:
-        good, bad = (_kernel(root, bug, name) for name in over.config)
-        yield option_ground(subject_of_bug(root, bug, bad), good, bad), over
+        good, bad = (kernel_of(root, bug, name) for name in over.config)
+        yield option_ground(bisected(root, bug, bad), good, bad), over
     elif over.guest is not None:
         guests = [bug.guest(root, name) for name in over.guest]
-        yield shape_ground(bug, subject_of_bug(root, bug, kernel), guests[0], guests[1]), over
+        yield shape_ground(bisected(root, bug, kernel), guests[0], guests[1]), over
     else:
-        yield patch_ground(root, subject_of_bug(root, bug, _kernel(root, bug, over.series))), over
+        yield patch_ground(root, bisected(root, bug, kernel_of(root, bug, over.series))), over
 
 
-def _kernel(root: Path, bug: BugSpec, name: str | None) -> KernelSpec:
-    """One of the bug's own kernels, which nobody else knows, or any other; the bug's first where none is named."""
+def kernel_of(root: Path, bug: BugSpec, name: str | None) -> KernelSpec:
+    """Give one of the bug's own kernels, which nobody else knows, or any other; the bug's first where none is named."""
     for kernel in bug.kernels:
         if name in (None, kernel.name):
             return kernel

@@ -9,6 +9,7 @@ from typing import Any
 from testbed.build import Progress, guest_path, kernel_path
 from testbed.judge.linesearch import LineSearch, Strategy
 from testbed.run.plan import Cell, content_digest
+from testbed.run.reproduce.amplify import amplified
 from testbed.run.reproduce.subject import Subject
 from testbed.spec import BugSpec
 
@@ -46,6 +47,7 @@ def facts_of(root: Path, bug: BugSpec, ground: Ground, progress: Progress) -> Ma
     """
     strategy = ground.strategy
     ends = [ground.candidate(each).subject for each in (strategy.good_end, strategy.bad_end)]
+    kernels = [amplified(root, end.kernel, end.guest, bug.amplify, bug.where)[0] for end in ends]
     line = strategy.line if isinstance(strategy, LineSearch) else [strategy.good_end, strategy.bad_end]
     return {
         "the candidates": [[each, ground.candidate(each).name] for each in line],
@@ -53,6 +55,6 @@ def facts_of(root: Path, bug: BugSpec, ground: Ground, progress: Progress) -> Ma
         "the workload or the guest": [Cell(end.kernel, end.guest, end.scenario, 1).digest for end in ends],
         "the guest's image": [guest_path(root, end.guest, progress).parent.name for end in ends],
         "a kernel's source, patches, options or compiler": [
-            kernel_path(root, end.kernel, progress).parent.name for end in ends
+            kernel_path(root, kernel, progress).parent.name for kernel in kernels
         ],
     }

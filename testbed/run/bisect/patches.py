@@ -49,7 +49,7 @@ def patch_ground(root: Path, subject: Subject) -> Ground:
     return line_ground(f"the {len(steps)} patches of {kernel.name}", candidates)
 
 
-def subject_of(patch: Path) -> str:
+def title_of(patch: Path) -> str:
     """Give the subject of a patch in git's form, of another its first line."""
     lines = patch.read_text(errors="replace").splitlines()
     for at, line in enumerate(lines):
@@ -67,10 +67,10 @@ def subject_of(patch: Path) -> str:
 
 def _name(patch: Path) -> str:
     """The file's name, with the subject where git did not make the one from the other."""
-    subject = subject_of(patch)
-    words = re.sub(r"\W+", "-", subject).strip("-").lower()
+    title = title_of(patch)
+    words = re.sub(r"\W+", "-", title).strip("-").lower()
     stem = re.sub(r"^\d+-", "", patch.stem).lower()
-    return patch.name if words.startswith(stem) else f"{patch.name} ({subject})"
+    return patch.name if words.startswith(stem) else f"{patch.name} ({title})"
 
 
 def _prefix(

@@ -7,19 +7,19 @@ from dataclasses import replace
 from testbed.errors import SpecError
 from testbed.run.bisect.ground import Candidate, Ground, line_ground
 from testbed.run.reproduce.subject import Subject
-from testbed.spec import BugSpec, GuestSpec, format_size
+from testbed.spec import GuestSpec, format_size
 
 __all__ = ["shape_ground"]
 
 
-def shape_ground(bug: BugSpec, subject: Subject, good: GuestSpec, bad: GuestSpec) -> Ground:
+def shape_ground(subject: Subject, good: GuestSpec, bad: GuestSpec) -> Ground:
     """Give the ground between two guests: vCPUs by doublings, memory by doublings, levels, then what the image holds.
 
-    What the bug itself sets (``memory``, ``amplify.vcpus``) is the same in all. SpecError where nothing differs.
+    Where the workload sets the memory itself, that is the same in all. SpecError where nothing differs.
     """
-    shapes = list(_shapes(bug, subject, good, bad))
+    shapes = list(_shapes(subject, good, bad))
     if not shapes:
-        fixed = "; the bug sets memory or vCPUs itself" if _fixed(bug, subject) else ""
+        fixed = "; its workload sets the memory itself" if subject.scenario.memory_bytes is not None else ""
         raise SpecError(f"guests {good.name} and {bad.name} do not differ in what they are to this bug{fixed}")
     candidates = [Candidate("00", f"as {good.name}", replace(subject, guest=_named(good, bad, 0)))]
     for count, (text, shape) in enumerate(shapes, 1):
@@ -27,20 +27,15 @@ def shape_ground(bug: BugSpec, subject: Subject, good: GuestSpec, bad: GuestSpec
     return line_ground(f"shapes of the guest from {good.name} to {bad.name}", candidates)
 
 
-def _fixed(bug: BugSpec, subject: Subject) -> bool:
-    return bug.amplify.vcpus is not None or subject.scenario.memory_bytes is not None
-
-
 def _named(shape: GuestSpec, after: GuestSpec, count: int) -> GuestSpec:
     return replace(shape, name=f"{after.name}~{count:02d}")
 
 
-def _shapes(bug: BugSpec, subject: Subject, good: GuestSpec, bad: GuestSpec) -> Iterator[tuple[str, GuestSpec]]:
+def _shapes(subject: Subject, good: GuestSpec, bad: GuestSpec) -> Iterator[tuple[str, GuestSpec]]:
     now = good
-    if bug.amplify.vcpus is None:
-        for vcpus in _between(good.vcpus, bad.vcpus):
-            now = replace(now, vcpus=vcpus)
-            yield f"{vcpus} vCPU{'s' if vcpus > 1 else ''}", now
+    for vcpus in _between(good.vcpus, bad.vcpus):
+        now = replace(now, vcpus=vcpus)
+        yield f"{vcpus} vCPU{'s' if vcpus > 1 else ''}", now
     if subject.scenario.memory_bytes is None:
         for memory in _between(good.memory_bytes, bad.memory_bytes, lambda value: value >> 20 << 20):
             now = replace(now, memory_bytes=memory)

@@ -26,7 +26,7 @@ class Killed(Exception):
 
 @dataclass
 class LuckyTrials:
-    """``rate`` by subject; ``ends`` is how attempts end that don't show the bug. ``lives`` attempts long, then killed."""
+    """``rate`` by subject; ``ends`` is how attempts end that don't show it. After ``lives`` attempts it is killed."""
 
     rate: Callable[[Subject], float]
     seed: int = 0

@@ -100,7 +100,10 @@ def test_each_commit_of_both_branches_is_found(tree, ground, first_bad, last_goo
     assert found.first_bad == first_bad
     assert found.between == ()
     # the parent itself, or one that has it in it
-    assert all(good == parent or tree.has(tree.id(good), parent) for good, parent in zip(found.last_good, last_good))
+    assert all(
+        good == parent or tree.has(tree.id(good), parent)
+        for good, parent in zip(found.last_good, last_good, strict=True)
+    )
     assert len(asked) <= 5
 
 

@@ -2,10 +2,11 @@
 """What stands in a line between two kernels or two guests, and how each of it is made."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from lucky import BUG, SUBJECT
+from lucky import SUBJECT
 from made_bugs import ROOT
 
 from testbed.build.config import read_fragments
@@ -13,9 +14,9 @@ from testbed.build.recipe import brought_options
 from testbed.errors import SpecError
 from testbed.run.bisect.asked import Over
 from testbed.run.bisect.options import option_ground
-from testbed.run.bisect.patches import patch_ground, subject_of
+from testbed.run.bisect.patches import patch_ground, title_of
 from testbed.run.bisect.shapes import shape_ground
-from testbed.spec import Amplify, KernelSpec, load_guest, resolve_kernel
+from testbed.spec import KernelSpec, load_guest, resolve_kernel
 
 GIT_PATCH = """\
 From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
@@ -95,12 +96,12 @@ def test_kernel_without_patches_has_nothing_to_search():
         patch_ground(ROOT, SUBJECT)
 
 
-def test_subject_of_a_patch_is_that_of_its_mail_or_its_first_line(tmp_path):
+def test_title_of_a_patch_is_that_of_its_mail_or_its_first_line(tmp_path):
     patch = tmp_path / "0003-x.patch"
     patch.write_text(GIT_PATCH)
-    assert subject_of(patch) == "mm: give the rest of the tables back as well"
+    assert title_of(patch) == "mm: give the rest of the tables back as well"
     patch.write_text("--- a/x\n+++ b/x\n")
-    assert subject_of(patch) == "--- a/x"
+    assert title_of(patch) == "--- a/x"
 
 
 def test_option_that_a_patch_moves_is_not_brought_by_it(tmp_path):
@@ -155,7 +156,7 @@ def test_debug_flavour_keeps_its_name_so_that_it_is_waited_for(cache):
 def test_shapes_differ_in_one_thing_at_a_time():
     small = load_guest(ROOT, "minimal")
     large = replace(small, name="large", vcpus=4, memory_bytes=3 << 30, levels=5, packages=("libjemalloc2",))
-    made = line(shape_ground(BUG, SUBJECT, small, large))
+    made = line(shape_ground(SUBJECT, small, large))
     assert [each.name for each in made] == [
         "as minimal",
         "2 vCPUs",
@@ -169,7 +170,7 @@ def test_shapes_differ_in_one_thing_at_a_time():
     assert [guest.name for guest in guests] == [f"large~{number:02d}" for number in range(7)]
     assert replace(guests[0], name="minimal") == small
     assert replace(guests[-1], name="large") == large
-    for before, after in zip(guests, guests[1:], strict=False):
+    for before, after in pairwise(guests):
         fields = ("vcpus", "memory_bytes", "levels", "packages")
         assert sum(getattr(before, field) != getattr(after, field) for field in fields) == 1
 
@@ -177,7 +178,7 @@ def test_shapes_differ_in_one_thing_at_a_time():
 def test_shape_may_shrink_towards_the_bad_one():
     large = load_guest(ROOT, "minimal")
     small = replace(large, name="small", memory_bytes=96 << 20)
-    made = line(shape_ground(BUG, SUBJECT, large, small))
+    made = line(shape_ground(SUBJECT, large, small))
     assert [each.name for each in made[1:]] == [
         "512MiB of memory",
         "256MiB of memory",
@@ -186,14 +187,14 @@ def test_shape_may_shrink_towards_the_bad_one():
     ]
 
 
-def test_what_the_bug_sets_itself_is_no_difference_of_guests():
+def test_memory_that_the_workload_sets_is_no_difference_of_guests():
     small = load_guest(ROOT, "minimal")
-    large = replace(small, name="large", vcpus=4, memory_bytes=4 << 30)
+    large = replace(small, name="large", memory_bytes=4 << 30)
     fixed = replace(SUBJECT, scenario=replace(SUBJECT.scenario, memory_bytes=512 << 20))
     with pytest.raises(
-        SpecError, match="guests minimal and large do not differ .*; the bug sets memory or vCPUs itself"
+        SpecError, match=r"guests minimal and large do not differ .*; its workload sets the memory itself"
     ):
-        shape_ground(replace(BUG, amplify=Amplify(vcpus=2)), fixed, small, large)
+        shape_ground(fixed, small, large)
 
 
 @pytest.mark.parametrize(
@@ -214,5 +215,5 @@ def test_what_was_asked_comes_back_from_the_log():
     over = Over(guest=("minimal", "minimal-smp4"), kernel="vanilla-6.12")
     assert Over.read(over.stored(), "x") == over
     assert Over.read({**over.stored(), "guest": ["minimal", "minimal-smp4"]}, "x") == over
-    with pytest.raises(SpecError, match="^x: not what this version bisects"):
+    with pytest.raises(SpecError, match=r"^x: not what this version bisects"):
         Over.read({"series": None}, "x")
