@@ -5,18 +5,21 @@ One run that shows the bug tells that a candidate has it. Runs that don't tell t
 bug's reliability says: learnt at the bad end, and further from every candidate that has it. A bisection may be wrong
 with the chance ``alpha`` in all. Each quiet step could be wrong, so each gets a share of it before it is known how it
 ends. The shares are equal as long as no step is skipped, and never add up to more than ``alpha``.
+
+A bug stays once it is there. So if any quiet step was wrong, the last good candidate has the bug too: it is looked at
+again at the end, where the bug has turned out to be less reliable than was thought when it was called good.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from testbed.judge.grade import Grade, quiet_chance, quiet_runs
 from testbed.judge.linesearch import Answer, Found, Lost, Strategy
 
-__all__ = ["Role", "Step", "Task", "doubt", "known_well", "next_task", "reliability"]
+__all__ = ["Role", "Step", "Task", "doubt", "evidence", "known_well", "next_task", "reliability"]
 
-Role = Literal["bad end", "good end", "step"]
+Role = Literal["bad end", "good end", "step", "proof"]
 
 #: So often a bug must have shown at the bad end: its rate is then known to a factor of two or so.
 SEEN = 5
@@ -63,14 +66,15 @@ def known_well(grade: Grade) -> bool:
 
 def reliability(steps: Sequence[Step]) -> Grade:
     """Give how reliably the bug shows where it is: all runs of all candidates that have it."""
-    grades = [step.grade for step in steps if step.answer == "bad"]
+    known = _known(steps)
+    grades = [step.grade for step in steps if known[step.candidate] == "bad"]
     return Grade(sum(grade.shown for grade in grades), sum(grade.runs for grade in grades))
 
 
 def next_task(strategy: Strategy, steps: Sequence[Step], alpha: float, most: int) -> Task | Found | Lost:
     """Give what to do after ``steps``; ``most`` are the runs that the bad end gets."""
-    known: dict[str, Answer] = {step.candidate: step.answer for step in steps}
-    ends = {step.role: step for step in steps if step.role != "step"}
+    known = _known(steps)
+    ends = {step.role: step for step in steps}
     if "bad end" not in ends:
         return Task("bad end", strategy.bad_end, most)
     if ends["bad end"].answer != "bad":
@@ -86,14 +90,45 @@ def next_task(strategy: Strategy, steps: Sequence[Step], alpha: float, most: int
     if isinstance(chosen, str):
         # one share more than there are steps, so that one is left for what a skip may bring
         return _quiet("step", chosen, grade, unspent / (strategy.left(known) + 1))
-    return chosen
+    return (_proof(chosen, steps) or chosen) if isinstance(chosen, Found) else chosen
 
 
-def doubt(steps: Sequence[Step]) -> float:
-    """Give the chance, at most, that the bug is in a candidate that was quiet: the sum over all of them."""
+def doubt(found: Found, steps: Sequence[Step]) -> float:
+    """Give the chance that the last good candidate is as quiet as it was, had it the bug; of two the sum."""
     grade = reliability(steps)
-    quiet = sum(quiet_chance(grade, step.grade.runs) for step in steps if step.answer == "good")
-    return min(1.0, quiet)
+    return min(1.0, sum(quiet_chance(grade, evidence(steps, each).grade.runs) for each in found.last_good))
+
+
+def evidence(steps: Sequence[Step], candidate: str) -> Step:
+    """Give all that was seen of a candidate as one step."""
+    own = [step for step in steps if step.candidate == candidate]
+    telling = [step for step in own if step.answer != "skip"] or own
+    return replace(
+        telling[-1],
+        grade=Grade(sum(step.grade.shown for step in own), sum(step.grade.runs for step in own)),
+        cells=tuple(cell for step in own for cell in step.cells),
+    )
+
+
+def _known(steps: Sequence[Step]) -> dict[str, Answer]:
+    """The last answer for each candidate; one that could not be told takes none away."""
+    known: dict[str, Answer] = {}
+    for step in steps:
+        if step.answer != "skip" or step.candidate not in known:
+            known[step.candidate] = step.answer
+    return known
+
+
+def _proof(found: Found, steps: Sequence[Step]) -> Task | None:
+    """The runs that the last good candidate lacks by what is known of the bug now; none after a proof in vain."""
+    grade = reliability(steps)
+    for candidate in found.last_good:
+        own = [step for step in steps if step.candidate == candidate]
+        shares = [step.alpha for step in own if step.alpha]
+        missing = quiet_runs(grade, shares[0]) - sum(step.grade.runs for step in own) if shares else 0
+        if missing > 0 and own[-1].answer == "good":
+            return Task("proof", candidate, missing)
+    return None
 
 
 def _quiet(role: Role, candidate: str, grade: Grade, alpha: float) -> Task:

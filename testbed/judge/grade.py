@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from math import exp, lgamma, log
 
-__all__ = ["ALPHA", "Grade", "quiet_chance", "quiet_runs"]
+__all__ = ["ALPHA", "HALF", "Grade", "quiet_chance", "quiet_runs"]
 
 CONFIDENCE = 0.95
 #: The chance of being wrong that is left where a bug is believed to be gone.

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from testbed.judge.bisection import Step, Task, doubt, reliability
+from testbed.judge.bisection import Step, Task, doubt, evidence, reliability
 from testbed.judge.grade import Grade
 from testbed.judge.linesearch import Found, Lost
 from testbed.store.folder import RunFolder
@@ -21,7 +21,8 @@ def task_line(task: Task, name: str, grade: Grade) -> str:
     if task.role == "bad end":
         return f"bad end: {name}, at most {task.runs} runs"
     known = f"it shows in {grade.shown} of {grade.runs} where it is"
-    return f"{task.role}: {name}, {task.runs} runs if it stays quiet ({known})"
+    runs = f"{task.runs} runs more" if task.role == "proof" else f"{task.runs} runs"
+    return f"{task.role}: {name}, {runs} if it stays quiet ({known})"
 
 
 def step_line(step: Step) -> str:
@@ -43,23 +44,23 @@ def lost_line(lost: Lost) -> str:
 
 def found_lines(over: str, found: Found, steps: Sequence[Step], folder: RunFolder) -> Iterator[str]:
     """Give the first bad one, the evidence from both sides, the doubt that is left, and how to hand it on."""
-    by_candidate = {step.candidate: step for step in steps}
-    bad = by_candidate[found.first_bad]
+    bad = evidence(steps, found.first_bad)
     yield f"first bad of {over}: {bad.name}"
     yield f"  bad:  {_counted(bad)}: {bad.sign}"
     for cell in bad.showing[:NAMED]:
         yield f"        {folder.cell(cell)}"
     for candidate in found.last_good:
-        good = by_candidate[candidate]
+        good = evidence(steps, candidate)
         yield f"  good: {good.name}: {_counted(good)}"
         yield f"        {folder.cell(good.cells[-1])}"
     if found.between:
         yield "  between them, and perhaps the first bad one instead:"
         for candidate in found.between:
-            yield f"        {by_candidate[candidate].name}: {by_candidate[candidate].why}"
-    grade, left = reliability(steps), doubt(steps)
+            skipped = evidence(steps, candidate)
+            yield f"        {skipped.name}: {skipped.why}"
+    grade, left = reliability(steps), doubt(found, steps)
     known = f"it shows in {grade.shown} of {grade.runs} where it is"
-    yield f"  doubt: {left:.1%} at most that a quiet step was wrong ({known})"
+    yield f"  doubt: had the last good one the bug, {left:.1%} would be the chance that it is so quiet ({known})"
     runs = sum(len(step.cells) for step in steps)
     yield f"{len(steps)} steps, {runs} attempts; log: {folder.path / 'bisect.jsonl'}"
     yield f"bundle it: ./tb bundle {shlex.quote(str(folder.path))} {shlex.quote(bad.showing[0])}"

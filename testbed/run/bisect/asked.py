@@ -17,7 +17,7 @@ from testbed.run.bisect.patches import patch_ground
 from testbed.run.bisect.shapes import shape_ground
 from testbed.run.reproduce.amplify import amplified
 from testbed.run.reproduce.subject import Subject
-from testbed.spec import BugSpec, KernelSpec
+from testbed.spec import BugSpec, KernelSpec, resolve_kernel
 
 __all__ = ["Over", "bisected", "kernel_of", "open_ground"]
 
