@@ -12,6 +12,7 @@ from testbed.cli import (
     guest,
     history,
     kernel,
+    minimise,
     nightly,
     report,
     reproduce,
@@ -38,6 +39,7 @@ app.command(name="nightly")(nightly.nightly)
 app.command(name="report")(report.report)
 app.command(name="reproduce")(reproduce.reproduce)
 app.command(name="bisect")(bisect.bisect)
+app.command(name="minimise")(minimise.minimise_bug)
 app.command(name="compare")(compare.compare)
 app.command(name="history")(history.history)
 app.command(name="doctor")(doctor.doctor)

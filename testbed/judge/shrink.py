@@ -2,8 +2,8 @@
 """How small a number may be made while a bug still shows about as reliably as before.
 
 Whether it does is a sequential probability ratio test (Wald, 1945): after each attempt the chance of what was seen at
-the reliability of before is held against that at a third of it, until one of them is twenty times as likely. So a
-change to half the reliability may pass, and one to less than a third is refused 19 times in 20. A bug that always shows
+the reliability of before is held against that at a third of it, until one of them is twenty times as likely. Half
+the reliability passes one time in seven, a third one time in twenty. A bug that always shows
 takes three attempts to be kept and two to be refused.
 """
 
@@ -43,7 +43,7 @@ class Still:
 
 
 def shrink(value: int, least: int, unit: int, holds: Callable[[int], bool]) -> int:
-    """Give the smallest number found for which it ``holds``, as it does for ``value``; numbers are multiples of ``unit``.
+    """Give the smallest multiple of ``unit`` found for which it ``holds``, as it does for ``value``.
 
     The least is tried first. Between it and the value the number of halvings is halved, and what is left then is
     divided, until it is known to within an eighth. Numbers on the way are round: a person reads the last one.
