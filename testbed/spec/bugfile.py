@@ -33,9 +33,11 @@ def list_bugs(root: Path) -> tuple[str, ...]:
 def is_bug(root: Path, target: str | Path) -> bool:
     """Tell a bug from a scenario: by its name, its folder, or the signature that only a bug has."""
     path = Path(target)
-    if str(target) in list_bugs(root) or BUGS in (path.resolve().parent.name, str(target).partition("/")[0]):
+    if path.suffix not in (".yaml", ".yml"):
+        return str(target).partition("/")[0] == BUGS
+    if path.resolve().parent == Tree(root).scenarios_folder.resolve() / BUGS:
         return True
-    return path.suffix in (".yaml", ".yml") and path.is_file() and "\nsignature:" in path.read_text(errors="replace")
+    return path.is_file() and "\nsignature:" in f"\n{path.read_text(errors='replace')}"
 
 
 def refuse_bug(root: Path, target: str | Path) -> None:

@@ -63,16 +63,30 @@ class _Reader:
     def own(self, field: _OnBase | _OnSource) -> KernelSpec:
         """A kernel of the bug's own, which fragments that have names stand in the name of, as flavours do."""
         names = [text for text in field.config if not _is_file(text)]
+        for at, name in enumerate(field.config):
+            if name in field.config[:at]:
+                raise self.document.error(f"{name} stands there twice; keep one", "kernel", "config", at)
         files = tuple(self._files("config", field.config, [text for text in field.config if _is_file(text)]))
         spec = self._on_base(field, names) if isinstance(field, _OnBase) else self._on_source(field, names, files)
+        patches = self._files("patches", field.patches, field.patches)
+        self._check_patches(patches, field.patches, spec.series)
         return replace(
             spec,
             name=f"{spec.name}{OWN}{self.bug}",
             why=f"what bug {self.bug} was reported on",
             fragments=(*spec.fragments, *files),
-            patches=(*spec.patches, *self._files("patches", field.patches, field.patches)),
+            patches=(*spec.patches, *patches),
             where=self.document.where("kernel", key=True),
         )
+
+    def _check_patches(self, patches: list[Path], names: list[str], series: str | None) -> None:
+        """Whoever keeps a kernel's patches beside each other does so by their names."""
+        taken = {path.name for path in Tree(self.root).series_folder(series).glob("*.patch")} if series else set()
+        for at, path in enumerate(patches):
+            if path.name in taken:
+                message = f"another patch of this kernel is called {path.name} too; rename {names[at]}"
+                raise self.document.error(message, "kernel", "patches", at)
+            taken.add(path.name)
 
     def _on_base(self, field: _OnBase, names: list[str]) -> KernelSpec:
         try:

@@ -114,4 +114,4 @@ EnvField = dict[str, Annotated[str, BeforeValidator(_variable)]]
 MemoryField = InScales[Annotated[int, BeforeValidator(parse_memory)]]
 DeadlineField = InScales[Annotated[float, BeforeValidator(parse_duration)]]
 #: One expectation or a list of them.
-Conditions = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+Conditions = Annotated[OneOrMore[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]

@@ -18,21 +18,35 @@ def fragment(page: Any) -> str:
     return found
 
 
+def becomes(look: Callable[[], Any], wanted: Any) -> None:
+    """Look until what is seen is what is wanted: a click, and what a page does about it, are two things."""
+    deadline = time.monotonic() + 20
+    while (seen := look()) != wanted:
+        assert time.monotonic() < deadline, f"within 20 s still {seen!r}, not {wanted!r}"
+        time.sleep(0.05)
+
+
 def until(page: Any, condition: str) -> None:
     """Wait for a JavaScript condition.
 
     Playwright's own wait_for_function() asks again from within the page, where the page's policy forbids to evaluate
     a string: it fails unless the condition holds at the first look.
     """
-    deadline = time.monotonic() + 20
-    while not page.evaluate(f"Boolean({condition})"):
-        assert time.monotonic() < deadline, f"not so within 20 s: {condition}"
-        page.wait_for_timeout(50)
+    becomes(lambda: page.evaluate(f"Boolean({condition})"), True)
 
 
 def shown(page: Any) -> list[str]:
-    """Give the cells of the matrix that are not dimmed or hidden."""
-    return [link.get_attribute("aria-label") for link in page.locator("#matrix .cell:not(.off):visible").all()]
+    """Give the cells of the matrix that are not dimmed or hidden: ``SCENARIO on KERNEL: what became of it``."""
+    labels: list[str] = page.evaluate(
+        """[...document.querySelectorAll('#matrix .cell:not(.off)')]
+            .filter(cell => cell.checkVisibility()).map(cell => cell.getAttribute('aria-label'))"""
+    )
+    return labels
+
+
+def named(page: Any) -> list[str]:
+    """Give ``SCENARIO on KERNEL`` of the same."""
+    return [label.split(":")[0] for label in shown(page)]
 
 
 def open_loop(page: Any) -> None:
@@ -90,7 +104,7 @@ def test_the_first_look_tells_what_is_not_as_expected(visit: Visit) -> None:
 def test_a_click_opens_a_cell_and_going_back_closes_it(visit: Visit) -> None:
     page = visit()
     open_loop(page)
-    assert fragment(page) == f"#cell={LOOP}"
+    becomes(lambda: fragment(page), f"#cell={LOOP}")
     panel = page.locator("#panel")
     assert "pressed.left_over.pte 3 is not <= 0" in panel.inner_text()
     assert panel.locator("table tbody tr", has_text="peak").first.is_visible()
@@ -118,15 +132,15 @@ def test_the_fragment_holds_cell_filters_and_view(visit: Visit) -> None:
 
 def test_filters_show_cells_by_verdict_kernel_and_kind(visit: Visit) -> None:
     page = visit()
-    assert len(shown(page)) == 6
+    becomes(lambda: len(shown(page)), 6)
     page.locator(".chip[data-value=unexpected]").click()
-    assert len(shown(page)) == 2
+    becomes(lambda: len(shown(page)), 2)
     page.locator(".chip[data-value=malicious]").click()
-    assert [label.split(":")[0] for label in shown(page)] == [f"malicious/evil on {OURS}"]
+    becomes(lambda: named(page), [f"malicious/evil on {OURS}"])
     page.locator(f".chip[data-value='{VANILLA}']").click()
-    assert shown(page) == []
+    becomes(lambda: shown(page), [])
     page.get_by_role("button", name="Show all").click()
-    assert len(shown(page)) == 6
+    becomes(lambda: len(shown(page)), 6)
     page.go_back()
     until(page, "!document.querySelector('#matrix .cell:not(.off)')")
 
@@ -136,9 +150,9 @@ def test_a_search_finds_words_of_reasons_and_leaves_no_step_a_letter(visit: Visi
     before = page.evaluate("history.length")
     page.locator("body").press("/")
     page.keyboard.type("such KERNEL", delay=5)
-    assert [label.split(":")[0] for label in shown(page)] == [f"malicious/evil on {THEIRS}"]
+    becomes(lambda: named(page), [f"malicious/evil on {THEIRS}"])
+    becomes(lambda: fragment(page), "#q=such KERNEL")
     assert page.evaluate("history.length") == before
-    assert fragment(page) == "#q=such KERNEL"
 
 
 def test_what_a_guest_wrote_is_text_and_nothing_else(visit: Visit) -> None:
@@ -291,10 +305,10 @@ def test_the_matrix_is_walked_by_keys(visit: Visit) -> None:
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     page.wait_for_selector("#panel canvas")
-    assert fragment(page) == f"#cell={LOOP}"
-    assert page.evaluate("document.activeElement.id") == "cellname"
+    becomes(lambda: fragment(page), f"#cell={LOOP}")
+    until(page, "document.activeElement.id === 'cellname'")
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith(f"benign/loop on {OURS}")
+    until(page, f"document.activeElement.getAttribute('aria-label')?.startsWith('benign/loop on {OURS}')")
 
 
 def test_every_control_and_picture_has_a_name(visit: Visit) -> None:

@@ -43,13 +43,18 @@ function go(change, quietly = false) {
   if (hash === (location.hash || '#')) return;
   if (quietly) location.replace(hash);
   else location.hash = hash;
+  applyState(); // the event comes later, and the next click may come before it
 }
 
 function onState(listener) {
   listeners.push(listener);
 }
 
+let applied = null;
+
 function applyState() {
+  if (location.hash === applied) return;
+  applied = location.hash;
   readState();
   for (const listener of listeners) listener();
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 import gzip
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from debs import BUSYBOX, compile_, package
 
 from testbed.build import guest
 from testbed.errors import BuildError, SpecError
-from testbed.spec import GuestSpec
+from testbed.spec import GuestSpec, Script
 
 pytestmark = pytest.mark.usefixtures("fake_apt")
 
@@ -73,3 +74,58 @@ def _listing(image: guest.GuestImage) -> set[str]:
     archive = gzip.decompress(image.initramfs.read_bytes())
     said = subprocess.run(["cpio", "-t", "--quiet"], input=archive, capture_output=True, check=True)
     return set(said.stdout.decode().split())
+
+
+@pytest.fixture
+def own(guest_root: Path, tmp_path: Path) -> Path:
+    """A program that a bug file brings, with a header beside it."""
+    program = tmp_path / "bugs" / "own.c"
+    program.parent.mkdir()
+    program.write_text('#include "own.h"\n#include "tb.h"\nint main(void) { return OWN + ANSWER; }\n')
+    program.with_name("own.h").write_text("#define OWN 0\n")
+    marks = guest_root / "guests/shell/tb-mark.c"
+    marks.parent.mkdir()
+    marks.write_text('#include "tb.h"\nint main(void) { return ANSWER; }\n')
+    return program
+
+
+@pytest.mark.usefixtures("cpio")
+def test_a_bugs_program_is_in_its_own_guest_alone(guest_root: Path, own: Path):
+    plain = guest.build_guest(guest_root, _spec())
+    image = guest.build_guest(guest_root, replace(_spec(), programs=(own,)))
+    assert _listing(image) - _listing(plain) == {"workloads/own"}
+    assert guest.guest_path(guest_root, _spec()) == plain.initramfs
+    assert guest.guest_path(guest_root, replace(_spec(), programs=(own,))) == image.initramfs
+
+
+@pytest.mark.usefixtures("cpio")
+def test_a_script_comes_with_what_marks_phases(guest_root: Path, own: Path):
+    plain = guest.build_guest(guest_root, _spec())
+    image = guest.build_guest(guest_root, replace(_spec(), programs=(Script("own.sh", "tb-phase start\n"),)))
+    assert _listing(image) - _listing(plain) == {"workloads/own.sh", "usr/bin/tb-phase", "usr/bin/tb-value"}
+
+
+@pytest.mark.parametrize("edited", ["own.c", "own.h"])
+def test_edit_of_a_bugs_program_or_of_its_header_makes_another_guest(guest_root: Path, own: Path, edited: str):
+    spec = replace(_spec(), programs=(own,))
+    before = guest.guest_path(guest_root, spec)
+    with own.with_name(edited).open("a") as file:
+        file.write("/* other */\n")
+    assert guest.guest_path(guest_root, spec) != before
+
+
+def test_edit_of_a_script_makes_another_guest(guest_root: Path, own: Path):
+    first, second = (replace(_spec(), programs=(Script("own.sh", text),)) for text in ("true\n", "false\n"))
+    assert guest.guest_path(guest_root, first) != guest.guest_path(guest_root, second)
+
+
+def test_a_bugs_program_that_does_not_compile_is_named(guest_root: Path, own: Path):
+    own.write_text("int main(void) { return nothing; }\n")
+    with pytest.raises(BuildError, match=r"own\.c:1:25: error"):
+        guest.build_guest(guest_root, replace(_spec(), programs=(own,)))
+
+
+def test_a_bugs_program_that_has_gone_is_bad_input(guest_root: Path, own: Path):
+    own.unlink()
+    with pytest.raises(SpecError, match=r"own\.c: no such file"):
+        guest.guest_path(guest_root, replace(_spec(), programs=(own,)))

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,19 @@ def test_exit_code_tells_the_worst(verdicts, code):
     records = [{"verdict": verdict} for verdict in verdicts]
     assert exit_code(Conducted(None, records, interrupted=False)) == code
     assert exit_code(Conducted(None, records, interrupted=True)) == 130
+
+
+def test_a_bug_is_no_target_of_a_run(tmp_path: Path):
+    file = tmp_path / "mail.yaml"
+    file.write_text("title: lost\nsignature: []\n")
+    with pytest.raises(SpecError, match=rf"^{file} is a bug; bugs are run by ./tb reproduce {file}$"):
+        plan(Request(ROOT, (str(file),)))
+
+
+def test_a_cell_has_one_digest_wherever_its_programs_stand(tmp_path: Path):
+    (cell,) = plan(Request(ROOT, ("benign/dontneed-loop",), kernels=("vanilla-6.12",)))
+    here, there, other = (
+        replace(cell, guest=replace(cell.guest, programs=(tmp_path / name,))).digest
+        for name in ("a/own.c", "b/own.c", "a/other.c")
+    )
+    assert here == there != other

@@ -4,10 +4,12 @@
 from pathlib import Path
 
 from testbed.spec import (
+    list_bugs,
     list_guests,
     list_matrices,
     list_scenarios,
     list_suites,
+    load_bug,
     load_guest,
     load_kernels,
     load_matrix,
@@ -44,3 +46,10 @@ def test_every_suite_of_the_repository_names_what_exists() -> None:
         assert suite.name == name
         for tests in suite.tests.values():
             assert len({test.label for test in tests}) == len(tests)
+
+
+def test_every_bug_of_the_repository_loads_and_expects_something_of_each_of_its_kernels() -> None:
+    for name in list_bugs(ROOT):
+        bug = load_bug(ROOT, name)
+        assert bug.scenario.at(bug.scale).label == name
+        assert all(bug.outcome_for(kernel.name) for kernel in bug.kernels), bug.where
