@@ -74,7 +74,7 @@ def minimise_bug(
 
 def _tell(tried: Try) -> None:
     how = tried.why or f"shows in {_of(tried.grade)}"
-    say(f"{tried.what} {tried.now}: {how}: {'kept' if tried.held else f'too small, back from {tried.was}'}")
+    say(f"{tried.what} {tried.was} -> {tried.now}: {how}: {'kept' if tried.held else 'not kept'}")
 
 
 def _check_target(target: Path) -> None:
