@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Bisections on real guests: a patch that was planted is found by name, whatever does not build and whoever is killed."""
+"""Bisections on real guests: a planted patch is found by name, whatever does not build and whoever is killed."""
 
 import json
 import os

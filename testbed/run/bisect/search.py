@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from testbed.errors import SpecError
 from testbed.judge.bisection import Step, Task, next_task, reliability
 from testbed.judge.grade import Grade
 from testbed.judge.linesearch import Found, Lost
@@ -72,7 +73,11 @@ def _attempts(
         had = _grade(records)
         if had.runs >= task.runs or (had.runs and task.enough(had)):
             break
-        more = trials(subject, task.runs - had.runs, lambda grade, had=had: task.enough(_sum(had, grade)))  # type: ignore[misc]
+        try:
+            more = trials(subject, task.runs - had.runs, lambda grade, had=had: task.enough(_sum(had, grade)))  # type: ignore[misc]
+        except SpecError as error:
+            # a commit may have an option that the kernel's entry leaves out, for example
+            return records, str(error)
         records += more.records
         if more.unusable:
             return records, more.unusable

@@ -10,6 +10,7 @@ from testbed.errors import SpecError
 from testbed.judge.grade import Grade
 from testbed.judge.linesearch import Found, Lost
 from testbed.run.bisect.log import NAME, BisectLog
+from testbed.run.bisect.search import search
 
 GROUND = kernels(12)
 FACTS = {"the candidates": [["00", "x"]], "the bug's signature or amplifiers": "a"}
@@ -67,6 +68,18 @@ def test_attempts_of_a_step_that_was_cut_short_count_when_it_is_taken_up(tmp_pat
         done = searched(GROUND, trials, BisectLog.read(tmp_path))
     assert done == expected
     assert trials.disk == undisturbed.disk
+
+
+def test_candidate_that_its_kernel_entry_does_not_fit_is_skipped(tmp_path):
+    trials = LuckyTrials(from_kernel(7, 1.0))
+
+    def refusing(subject, most, enough):
+        if subject.kernel.name == "k~06":
+            raise SpecError("kernels.yaml:9: without: this source has X86_5LEVEL; take it out, it can be asked for")
+        return trials(subject, most, enough)
+
+    done = search(GROUND, refusing, new_log(tmp_path), 0.05, 60, trials.kept, lambda *_: None, lambda _: None)
+    assert done.ended == Found("07", ("05",), ("06",))
 
 
 def test_bad_end_that_is_quiet_ends_it_after_the_attempts_that_were_allowed(tmp_path):
