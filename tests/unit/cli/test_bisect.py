@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``tb bisect`` and ``tb minimise``: exit codes, and what is refused before anything starts."""
 
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from lucky import LuckyTrials, from_kernel, kernels
 from made_bugs import ROOT
 from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "run" / "bisect"))
-
-from lucky import LuckyTrials, from_kernel, kernels
 
 from testbed.cli import bisect as command
 from testbed.cli.app import app
@@ -28,6 +23,13 @@ kernel: vanilla-6.12
 signature:
   - metric: after.left_over.pte > 100
 """
+
+
+class Opened(SimpleNamespace):
+    """Stands in for trials in an open run."""
+
+    def __call__(self, *words):
+        return self.lucky(*words)
 
 
 @pytest.fixture
@@ -46,10 +48,8 @@ def trials(tmp_path, monkeypatch):
     @contextmanager
     def opened(root, bug, folder, *_):
         folder = folder if isinstance(folder, RunFolder) else RunFolder.create(folder, {"cells": []})
-        made = SimpleNamespace(
-            folder=folder, bug=bug, within=SimpleNamespace(finished=lambda _, where: lucky.kept(where))
-        )
-        yield type("Opened", (SimpleNamespace,), {"__call__": lambda _, *words: lucky(*words)})(**vars(made))
+        within = SimpleNamespace(finished=lambda _, subject: lucky.kept(subject))
+        yield Opened(folder=folder, bug=bug, within=within, lucky=lucky)
 
     @contextmanager
     def ground(root, bug, over, progress):

@@ -9,23 +9,13 @@ from testbed.judge.linesearch import Found, Lost
 from testbed.report.bisect import found_lines, lost_line, resume_line, step_line, task_line
 from testbed.store.folder import RunFolder
 
+SHOWING = ("k~07/g/b#2",)
 STEPS = [
-    Step(
-        "bad end",
-        "12",
-        "0012-l.patch",
-        "bad",
-        Grade(5, 16),
-        cells=("k~12/g/b#1",),
-        showing=("k~12/g/b#1",),
-        sign="warn",
-    ),
+    Step("bad end", "12", "0012-l.patch", "bad", Grade(5, 16), 0.0, ("k~12/g/b#1",), ("k~12/g/b#1",), "warn: x"),
     Step("good end", "00", "the source alone", "good", Grade(0, 14), 0.01, cells=("k~00/g/b#1",)),
     Step("step", "06", "0006-f.patch", "skip", Grade(0, 0), cells=("k~06/g/b#1",), why="madvise.c:9: error: no such"),
     Step("step", "05", "0005-e.patch", "good", Grade(0, 14), 0.01, cells=("k~05/g/b#1", "k~05/g/b#2")),
-    Step(
-        "step", "07", "0007-g.patch", "bad", Grade(1, 3), 0.01, ("k~07/g/b#1", "k~07/g/b#2"), ("k~07/g/b#2",), "warn: x"
-    ),
+    Step("step", "07", "0007-g.patch", "bad", Grade(1, 3), 0.01, ("k~07/g/b#1", *SHOWING), SHOWING, "warn: x"),
     Step("proof", "05", "0005-e.patch", "good", Grade(0, 4), cells=("k~05/g/b#3",)),
 ]
 
@@ -40,8 +30,8 @@ def test_first_bad_comes_with_evidence_from_both_sides_what_is_between_and_the_w
         f"        {tmp_path}/cells/k~05~g~b#3",
         "  between them, and perhaps the first bad one instead:",
         "        0006-f.patch: madvise.c:9: error: no such",
-        "  doubt: had the last good one the bug, 0.5% would be the chance that it is so quiet (it shows in 6 of 19 where"
-        " it is)",
+        "  doubt: had the last good one the bug, 0.8% would be the chance that it is so quiet"
+        " (it shows in 6 of 19 where it is)",
         f"6 steps, 8 attempts; log: {tmp_path}/bisect.jsonl",
         f"bundle it: ./tb bundle {tmp_path} 'k~07/g/b#2'",
     ]
