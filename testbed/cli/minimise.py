@@ -53,7 +53,9 @@ def minimise_bug(
     subject = bisected(root, spec, kernel_of(root, spec, kernel))
     with interruptible():
         try:
-            with shown() as progress, open_trials(root, spec, runs, How(accel, require_kvm, jobs), progress) as trials:
+            # many shapes of one and the same death: it is reproduced at will afterwards
+            how = How(accel, require_kvm, jobs, vmcore=False)
+            with shown() as progress, open_trials(root, spec, runs, how, progress) as trials:
                 folder = trials.folder
                 found = minimise(spec, subject, trials, folder.path, attempts, _tell)
         except KeyboardInterrupt:

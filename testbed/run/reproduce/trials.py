@@ -42,12 +42,16 @@ def _ignore(record: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class How:
-    """How attempts are run: by which accelerator, how many guests at once (None: what the host carries)."""
+    """How attempts are run: by which accelerator, how many guests at once (None: what the host carries).
+
+    With ``vmcore`` one dead guest in each place leaves its memory.
+    """
 
     accel: str = "auto"
     require_kvm: bool = False
     jobs: int | None = None
     census: bool = True
+    vmcore: bool = True
 
 
 @dataclass
@@ -95,7 +99,7 @@ class TrialRun:
             self.folder.append(result.record())
 
         def make(number: int) -> Job:
-            return core.arm(jobs[number])
+            return core.arm(jobs[number]) if self.how.vmcore else jobs[number]
 
         at_once = self.how.jobs or default_jobs(jobs)
         with self._writing():
