@@ -73,3 +73,8 @@ def attempt(name: str, shown: bool | None, sign: str = "", verdict: str = "done"
     scenario = {"name": label.rpartition("#")[0], "kind": "bug", "scale": "small", "params": {}}
     told = {"shown": shown, "sign": sign or signs[shown]}
     return CellResult(**{**facts, "cell": name, "scenario": scenario, "shown": told, **more})
+
+
+def number_of(name: str) -> int:
+    """Give which attempt a cell is."""
+    return int(name.rpartition("#")[2])

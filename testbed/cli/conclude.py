@@ -3,20 +3,21 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
-from testbed.cli.output import emit, fail, say
+from testbed.cli.output import emit, fail, rows, say
 from testbed.report.costs import costs_of
 from testbed.report.evidence import evidence
 from testbed.report.overhead import budget_summary, overhead_table
+from testbed.report.reproduce import HEADERS, grade_notes, grade_row, grade_summary
 from testbed.report.suite import suite_rows, suite_summary, suite_tables
 from testbed.report.table import of_scenarios, plain_rows, summary, table
 from testbed.run.conduct import Conducted, unexpected
 
-__all__ = ["Emitter", "conclude"]
+__all__ = ["Emitter", "conclude", "print_grades"]
 
 
 class Emitter:
@@ -55,6 +56,15 @@ def conclude(done: Conducted, to_program: bool) -> None:
         write(
             f"{len(done.left)} cells were not run; go on with: ./tb run --resume {shlex.quote(str(done.folder.path))}"
         )
+
+
+def print_grades(grades: Sequence[Mapping[str, Any]], to_program: bool) -> None:
+    """Print what was found of bugs: the table, then the notes; where stdout is a program's, these alone, to stderr."""
+    write = fail if to_program else say
+    if not to_program:
+        rows(HEADERS, [grade_row(row) for row in grades])
+    for line in (*(line for row in grades for line in grade_notes(row)), grade_summary(grades)):
+        write(line)
 
 
 def _print_tables(records: Sequence[dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``tb report``."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.conclude import Emitter, conclude
+from testbed.cli.conclude import Emitter, conclude, print_grades
 from testbed.cli.output import say
 from testbed.errors import SpecError
 from testbed.judge.drift import Drift
@@ -17,7 +18,7 @@ from testbed.report.kcidb import ORIGIN
 from testbed.run.conduct import Conducted
 from testbed.run.formats import run_html, run_junit, run_kcidb, run_ktap
 from testbed.store.durable import write_whole
-from testbed.store.folder import HISTORY, RunFolder, history_url
+from testbed.store.folder import GRADES, HISTORY, RunFolder, history_url
 
 __all__ = ["report"]
 
@@ -54,7 +55,11 @@ def report(
     Emitter(json_).rest(records)
     recorded = {record["cell"] for record in records}
     left = [name for name in header.get("cells", ()) if name not in recorded]
-    conclude(Conducted(opened, records, interrupted=False, left=left), json_ or STDOUT in targets.values())
+    to_program = json_ or STDOUT in targets.values()
+    conclude(Conducted(opened, records, interrupted=False, left=left), to_program)
+    grades = opened.path / GRADES
+    if grades.is_file():
+        print_grades(json.loads(grades.read_text(encoding="utf-8")), to_program)
 
 
 def _history(folder: RunFolder, db: str | None) -> list[tuple[Series, Drift]]:

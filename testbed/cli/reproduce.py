@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.output import emit, fail, rows, say
+from testbed.cli.conclude import print_grades
+from testbed.cli.output import emit, fail, say
 from testbed.cli.progress import shown
 from testbed.cli.run import AccelName, Jobs, Out, RequireKvm, Settings, check_where, settings_of
 from testbed.cli.where import checkout_root
 from testbed.errors import SpecError
-from testbed.report.reproduce import HEADERS, grade_notes, grade_row, grade_summary
 from testbed.run.conduct import EXIT_INTERRUPTED
 from testbed.run.reproduce import reproduce as work
 from testbed.run.reproduce.grades import Row, Search
@@ -22,9 +22,9 @@ from testbed.spec import list_bugs, load_bug
 from testbed.spec.tree import BUGS
 from testbed.store.folder import GRADES, RunFolder
 
-__all__ = ["print_grades", "reproduce"]
+__all__ = ["reproduce"]
 
-Bugs = Annotated[list[str] | None, typer.Argument(metavar="BUG...", help="Bugs by name or file; default: all.")]
+Bugs = Annotated[list[str] | None, typer.Argument(metavar="BUG", help="Bugs by name or file; default: all.")]
 Attempts = Annotated[
     int | None, typer.Option("--attempts", "-n", min=1, help="At most so many on a kernel; default: the bug file's.")
 ]
@@ -70,15 +70,6 @@ def reproduce(
             raise typer.Exit(EXIT_INTERRUPTED) from None
     _conclude(run.folder, done, json_)
     raise typer.Exit(work.reproduce_exit(done))
-
-
-def print_grades(grades: Sequence[Row], to_program: bool) -> None:
-    """Print the table and what is to be said below it; where stdout is a program's, the latter alone, to stderr."""
-    write = fail if to_program else say
-    if not to_program:
-        rows(HEADERS, [grade_row(row) for row in grades])
-    for line in (*(line for row in grades for line in grade_notes(row)), grade_summary(grades)):
-        write(line)
 
 
 def _wanted(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from drgn import Program
+from drgn import FaultError, Program
+from drgn.helpers.linux.pid import for_each_task
 from numpy.typing import NDArray
 
 from testbed.errors import MeasureError
@@ -50,6 +51,17 @@ class Examiner:
     def said(self, clock_s: float) -> bool:
         """Tell whether the kernel itself logged anything at that second of its clock (see :mod:`.kernellog`)."""
         return kernel_said(self.program, clock_s)
+
+    def leaders(self) -> dict[int, int]:
+        """Give the process (pid of its leader) of every thread that is not one itself; MeasureError if it is garbage.
+
+        A kernel's report of a crash names the thread that ran, and page tables are a process's.
+        """
+        try:
+            tasks = [(task.pid.value_(), task.tgid.value_()) for task in for_each_task(self.program)]
+        except (LookupError, FaultError, OSError) as error:
+            raise MeasureError(f"the kernel's list of tasks can't be read: {error}") from error
+        return {pid: leader for pid, leader in tasks if pid != leader}
 
     def log(self) -> str:
         """Give all that the kernel has logged, printed on its console or not yet."""

@@ -10,10 +10,21 @@ Record = Mapping[str, Any]
 
 
 def reason_of(record: Record) -> str:
-    """Give the reason; of a cell that was run twice also how it ended first, which is what a person looks for."""
-    first, reason = record.get("first"), str(record["reason"])
+    """Give the reason, and what a person looks for beside it.
+
+    That is how a cell that was run twice ended first, and whether an attempt at a bug showed it.
+    """
+    first, reason = record.get("first"), str(record["reason"]) + _of_bug(record)
     told = f"{first['verdict']}: {first['reason']}" if first else ""
     return reason if told in reason else f"first {told}; run again: {reason}"
+
+
+def _of_bug(record: Record) -> str:
+    shown = record.get("shown")
+    if shown is None:
+        return ""
+    words = {True: "shows the bug", False: "does not show the bug", None: "not judged as to the bug"}[shown["shown"]]
+    return f"; {words}" if shown["sign"] in record["reason"] else f"; {words}: {shown['sign']}"
 
 
 def attempt_of(record: Record) -> int:

@@ -28,6 +28,8 @@ def grade_notes(row: Row) -> list[str]:
     lines += [f"  not judged: {printable(reason)}" for reason in row["unjudged"] if row["runs"]]
     if row["shown_in"]:
         lines.append(f"  seen in:  {row['shown_in']}")
+    if row["picture"]:
+        lines.append(f"  picture:  {row['picture']}")
     if row["vmcore"]:
         lines.append(f"  memory:   {row['vmcore']}")
     return [*lines, f"  again:    {row['again']}"]

@@ -2,6 +2,7 @@
 """What is taken from a guest that is dead or stands still, before it is gone: its page tables, and its memory."""
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from testbed.errors import MeasureError, QmpLost
@@ -31,6 +32,8 @@ def autopsy(machine: Target, folder: Path, notes: Notes) -> None:
         return
     census.save(census_path(folder, DEATH))
     notes.phases[DEATH] = census_record(census, notes.pid)
+    with suppress(MeasureError):  # a list that the crash has torn; the culprit may be a process's only thread
+        notes.leaders = notes.examiner.leaders()
 
 
 def keep_memory(machine: Target, folder: Path, notes: Notes, cancelled: threading.Event) -> None:

@@ -23,7 +23,8 @@ from testbed.machine.serialmachine import SerialMachine
 from testbed.machine.sockets import socket_folder
 from testbed.machine.target import Target
 from testbed.measure.symbols import Symbols
-from testbed.run.autopsy import autopsy, keep_memory
+from testbed.run.autopsy import DEATH, autopsy, keep_memory
+from testbed.run.culprit import draw_culprit
 from testbed.run.drive import NO_CENSUS, OUTPUT, STDOUT, drive
 from testbed.run.guard import Guard
 from testbed.run.handlines import hand_lines
@@ -33,6 +34,7 @@ from testbed.run.metal import Metal, metal_boot, metal_slowdown
 from testbed.run.notes import Notes
 from testbed.run.plan import Cell
 from testbed.run.postmortem import crash_text, hang_text
+from testbed.run.reproduce.amplify import amplified_record, launch_amplified, stretch
 from testbed.run.sign import shown_by
 from testbed.store.record import CellResult
 
@@ -62,7 +64,7 @@ class Job:
         """How much longer than on KVM things may take here."""
         if self.metal is not None:
             return metal_slowdown(self.metal.spec, self.cell)
-        return slowdown(self.accel, self.cell.kernel.name)
+        return _slowdown(self.cell, self.accel)
 
     @property
     def unexamined(self) -> str:
@@ -73,10 +75,19 @@ class Job:
 
 
 def launch_for(cell: Cell, accel: Accel, kernel: Path, initramfs: Path, folder: Path, sockets: Path) -> Launch:
-    """Give the launch of a cell: its guest's, with the RAM that the scenario wants."""
-    slow = slowdown(accel, cell.kernel.name)
+    """Give the launch of a cell: its guest's, with the RAM that the scenario wants and what makes its bug likelier.
+
+    Raises HostError where this host can't do what makes it likelier.
+    """
+    slow = _slowdown(cell, accel)
     launch = guest_launch(cell.guest, accel, kernel, initramfs, folder, sockets, slow, cell.memory_bytes)
-    return replace(launch, balloon=True)
+    launch = replace(launch, balloon=True)
+    return launch_amplified(launch, cell.bug.amplify, cell.attempt, slow) if cell.bug else launch
+
+
+def _slowdown(cell: Cell, accel: Accel) -> float:
+    shared = stretch(cell.bug.amplify, cell.guest.vcpus) if cell.bug else 1.0
+    return slowdown(accel, cell.kernel.name) * shared
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,8 @@ def run_cell(job: Job, cancelled: threading.Event) -> CellResult:
     report = crash_text(verdict.crash, symbols) if verdict.crash is not None else ""
     if report:
         (job.folder / "crash.txt").write_text(report)
+    if DEATH in notes.phases:
+        draw_culprit(job.folder, job.cell.name, verdict.crash, notes.pid, notes.leaders)
     shown = shown_by(job.cell.bug, evidence, verdict, report, job.folder, notes.start_s is not None)
     return _result(job, notes, verdict, ktap, time.monotonic() - began, shown)
 
@@ -226,6 +239,7 @@ def _result(
         host=job.metal.host(host_facts()["host"]) if job.metal else host_facts()["host"],
         shown=shown,
         vmcore=notes.vmcore,
+        amplified=amplified_record(cell.bug.amplify, cell.attempt) if cell.bug else None,
     )
     write_verdict(job.folder, result)
     return result

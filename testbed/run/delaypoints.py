@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from testbed.errors import MeasureError
 
-__all__ = ["MOST_USECS", "check_points", "points_parameter"]
+__all__ = ["check_points", "points_parameter"]
 
-#: The longest wait that the kernel takes, in microseconds (MOST_USECS of lib/delay_points.c).
-MOST_USECS = 20_000
 PARAMETER = "delay_points="
 SILENT = "the kernel says nothing of it; it needs CONFIG_DELAY_POINTS"
 

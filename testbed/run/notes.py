@@ -2,6 +2,7 @@
 """What is learnt of a cell while it runs."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,8 @@ class Notes:
 
     ``examiner`` sees the guest from outside; None where that can't be, or is not wanted. ``pid`` is the workload's.
     ``frames`` are the page frames in which PTE tables of its cgroup lay at any phase so far. ``vmcore`` tells what was
-    kept of a dead guest's memory, None where nobody asked for it or nobody died.
+    kept of a dead guest's memory, None where nobody asked for it or nobody died. ``leaders`` has the process of each
+    thread of a dead guest.
     """
 
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -34,3 +36,4 @@ class Notes:
     pid: int | None = None
     frames: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
     vmcore: dict[str, object] | None = None
+    leaders: Mapping[int, int] = field(default_factory=dict)

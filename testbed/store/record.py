@@ -18,7 +18,8 @@ class CellResult:
     by operation, ``instructions`` an operation in each) is there when the cell is a bench. ``shown`` (``shown``: true,
     false or null where that could not be judged, and ``sign``, a line for a person) when it is an attempt at a bug.
     ``vmcore`` (``file``, ``bytes``, ``plain_bytes``, ``seconds``; or ``missing``, which says why) is there when the
-    guest died and its memory was to be kept.
+    guest died and its memory was to be kept. ``amplified`` is there when something made the bug likelier: ``vcpus``,
+    ``host_cpus``, ``udelay`` and ``icount`` as far as they were asked for, and ``shift``, the attempt's own.
     """
 
     run: str
@@ -41,6 +42,7 @@ class CellResult:
     costs: Mapping[str, Mapping[str, Any]] | None = None
     shown: Mapping[str, Any] | None = None
     vmcore: Mapping[str, Any] | None = None
+    amplified: Mapping[str, Any] | None = None
 
     def record(self) -> dict[str, Any]:
         """Give the JSON object, ``schema`` first."""

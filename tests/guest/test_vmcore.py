@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The memory of a guest that died is kept, and opens again: for the census, and for drgn."""
 
+import re
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from conftest import tb
 from drgn import Program
@@ -62,6 +64,18 @@ def test_guest_that_stands_still_leaves_its_memory_too(death, tmp_path):
     record = death("silent-loop")
     assert record["verdict"] == "hang", record["reason"]
     assert (tmp_path / record["vmcore"]["file"]).stat().st_size == record["vmcore"]["bytes"]
+
+
+def test_picture_of_the_culprits_page_tables_is_of_the_process_that_crashed_the_kernel(death, tmp_path):
+    record = death("exception", vmcore=False)
+    assert record["verdict"] == "crash", record["reason"]
+    assert record["vmcore"] is None
+    svg = (tmp_path / "culprit.svg").read_text()
+    named = re.search(r"Page tables of die, PID (\d+), which ran on CPU 0 when the kernel crashed", svg)
+    with np.load(tmp_path / "census-death.npz") as kept:
+        (owner,) = (at for at, name in enumerate(kept["spaces"]) if name == f"{named[1]} die")
+        tables = np.sum((kept["mm"] == owner) & (kept["level"] == 1) & ~kept["deposit"])
+    assert f"PTE: {tables} tables" in svg
 
 
 def test_guest_whose_reset_came_before_any_word_leaves_its_memory_too(death, tmp_path):

@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from testbed.errors import HostError, SpecError
-from testbed.machine.qemu import MOST_SHIFT, Icount, Launch
-from testbed.run.delaypoints import MOST_USECS, points_parameter
+from testbed.machine.qemu import Icount, Launch
+from testbed.run.delaypoints import points_parameter
 from testbed.run.launching import watchdogs
 from testbed.spec import GuestSpec, KernelSpec
 from testbed.spec.bug import Amplify
 
-__all__ = ["amplified", "amplified_record", "check_host", "launch_amplified"]
+__all__ = ["amplified", "amplified_record", "check_host", "launch_amplified", "stretch"]
 
 FOLDER = Path("kernel") / "amplify"
 PATCH = FOLDER / "0001-lib-add-delay_points-waits-that-make-races-likely.patch"
 FRAGMENT = FOLDER / "delay-points.config"
+NR_CPUS = re.compile(r"^CONFIG_NR_CPUS=(\d+)$", re.M)
 
 
 def amplified(
@@ -31,10 +32,12 @@ def amplified(
 ) -> tuple[KernelSpec, GuestSpec]:
     """Give the kernel and the guest that an amplified bug is looked for on; twice is the same as once.
 
-    Raises SpecError, beginning with ``where``, for what no kernel or guest can be.
+    Raises SpecError, beginning with ``where``, for more vCPUs than the kernel can have: it would run with fewer.
     """
-    _check(kernel, amplify, where)
     if amplify.vcpus is not None:
+        most = _most_vcpus(kernel)
+        if amplify.vcpus > most:
+            raise SpecError(f"{where}: vcpus: {amplify.vcpus}: {kernel.name} can have {most} (CONFIG_NR_CPUS)")
         guest = replace(guest, vcpus=amplify.vcpus)
     patch, fragment = root.resolve() / PATCH, root.resolve() / FRAGMENT
     if amplify.udelay and patch not in kernel.patches:
@@ -67,6 +70,12 @@ def launch_amplified(launch: Launch, amplify: Amplify, attempt: int, slow: float
     return replace(launch, host_cpus=amplify.host_cpus)
 
 
+def stretch(amplify: Amplify, vcpus: int) -> float:
+    """Give how much longer than else a guest may take whose vCPUs share what they would have to themselves."""
+    host_cpus = 1 if amplify.icount else amplify.host_cpus  # counting, QEMU has one thread for all vCPUs
+    return 1.0 if host_cpus is None else max(1.0, vcpus / host_cpus)
+
+
 def amplified_record(amplify: Amplify, attempt: int) -> dict[str, Any] | None:
     """Give what a record tells of it: what was asked for, and the attempt's own shift; None where nothing was."""
     asked = {key: value for key, value in asdict(amplify).items() if value}
@@ -75,22 +84,6 @@ def amplified_record(amplify: Amplify, attempt: int) -> dict[str, Any] | None:
 
 def _shift(amplify: Amplify, attempt: int) -> int | None:
     return amplify.icount[(attempt - 1) % len(amplify.icount)] if amplify.icount else None
-
-
-def _check(kernel: KernelSpec, amplify: Amplify, where: str) -> None:
-    for function, usecs in amplify.udelay.items():
-        if not re.fullmatch(r"[A-Za-z_][\w.]*", function):
-            raise SpecError(f"{where}: udelay: {function!r} is no name of a kernel function, like do_madvise")
-        if not 1 <= usecs <= MOST_USECS:
-            raise SpecError(f"{where}: udelay: {function}: {usecs} us; a wait is from 1 to {MOST_USECS} us")
-    for shift in amplify.icount:
-        if not 0 <= shift <= MOST_SHIFT:
-            raise SpecError(f"{where}: icount: {shift}; QEMU takes shifts from 0 to {MOST_SHIFT}")
-    if amplify.host_cpus is not None and amplify.host_cpus < 1:
-        raise SpecError(f"{where}: host_cpus: {amplify.host_cpus}; a guest needs one at the least")
-    most = _most_vcpus(kernel)
-    if amplify.vcpus is not None and not 1 <= amplify.vcpus <= most:
-        raise SpecError(f"{where}: vcpus: {amplify.vcpus}; {kernel.name} can have from 1 to {most} (CONFIG_NR_CPUS)")
 
 
 def _most_vcpus(kernel: KernelSpec) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from testbed.errors import HostError
 from testbed.judge.grade import ALPHA, Grade, quiet_runs
+from testbed.run.culprit import CULPRIT
 from testbed.run.reproduce.subject import Graded, Subject
 from testbed.spec import BugSpec, Outcome
 from testbed.store.durable import write_whole
@@ -74,6 +75,7 @@ def row_of(search: Search, graded: Graded, folder: RunFolder) -> Row:
         "skipped": bool(records) and all(record["verdict"] == "skip" for record in records),
         "again": search.again,
         "vmcore": _vmcore(records, folder),
+        "picture": _picture(shown, folder),
         "held_against": None,
         "quiet_runs": None,
         "sure": None,
@@ -126,3 +128,9 @@ def _vmcore(records: Sequence[Mapping[str, Any]], folder: RunFolder) -> str | No
     """Give where the memory of a guest lies that one of the attempts left dead."""
     kept = (record for record in records if (record.get("vmcore") or {}).get("file"))
     return next((str(folder.cell(record["cell"]) / record["vmcore"]["file"]) for record in kept), None)
+
+
+def _picture(shown: Sequence[Mapping[str, Any]], folder: RunFolder) -> str | None:
+    """Give where the page tables are drawn of the process that ran when the bug was first seen to kill the kernel."""
+    drawn = (folder.cell(record["cell"]) / CULPRIT for record in shown)
+    return next((str(path) for path in drawn if path.is_file()), None)

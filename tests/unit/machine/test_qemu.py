@@ -41,6 +41,19 @@ def test_kvm_counts_no_instructions():
         dataclasses.replace(LAUNCH, accel="kvm", icount=Icount(0, sealed=True))
 
 
+def test_guest_whose_instructions_take_longer_still_lives_with_the_hosts_time_and_chance():
+    argv = qemu_argv(dataclasses.replace(LAUNCH, icount=Icount(4)))
+    at = argv.index("-icount")
+    assert argv[at + 1] == "shift=4,sleep=on"
+    assert argv[:at] + argv[at + 2 :] == qemu_argv(LAUNCH)
+
+
+@pytest.mark.parametrize("shift", [-1, 11])
+def test_shift_that_qemu_refuses_is_refused_at_once(shift):
+    with pytest.raises(ValueError, match="shifts from 0 to 10"):
+        Icount(shift)
+
+
 def test_no_network_device():
     assert "-nodefaults" in qemu_argv(LAUNCH)
     assert not {"-net", "-netdev", "-nic"} & set(qemu_argv(LAUNCH))

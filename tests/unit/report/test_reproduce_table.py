@@ -25,6 +25,7 @@ SEEN = {
     "skipped": False,
     "again": "./tb reproduce bugs/server-vmpte-110g --kernel vanilla-6.12 -n 10",
     "vmcore": None,
+    "picture": None,
     "held_against": None,
     "quiet_runs": None,
     "sure": None,
@@ -100,8 +101,10 @@ def test_quiet_runs_that_are_too_few_are_not_sure():
     assert grade_notes(alone)[1].endswith("not sure that it is gone: no kernel of this run shows the bug")
 
 
-def test_gap_memory_and_what_was_not_judged_are_told():
-    lines = grade_notes({**SEEN, "gap": "not done", "vmcore": "runs/x/vmcore.zst", "unjudged": ["c#2: QEMU is gone"]})
+def test_gap_memory_picture_and_what_was_not_judged_are_told():
+    kept = {"vmcore": "runs/x/vmcore.zst", "picture": "runs/x/culprit.svg"}
+    lines = grade_notes({**SEEN, **kept, "gap": "not done", "unjudged": ["c#2: QEMU is gone"]})
+    assert "  picture:  runs/x/culprit.svg" in lines
     assert "  known gap: not done" in lines
     assert "  memory:   runs/x/vmcore.zst" in lines
     assert "  not judged: c#2: QEMU is gone" in lines

@@ -37,6 +37,7 @@ class Script:
         self.told: list[str] = []
         self.pid = os.getpid()  # in QEMU's place
         self.qmp = self.guest = self
+        self.launch, self.console_text = SimpleNamespace(cmdline=()), ""
         self.sample_ms = 0
 
     def execute(self, *_: object) -> None:

@@ -50,7 +50,3 @@ def fake(monkeypatch) -> Fake:
     monkeypatch.setattr(trials, "build_kernel", made.build_kernel)
     monkeypatch.setattr(trials, "accelerator", lambda *_: ACCEL)
     return made
-
-
-def number_of(name: str) -> int:
-    return int(name.rpartition("#")[2])

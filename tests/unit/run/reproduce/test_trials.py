@@ -7,8 +7,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from conftest import number_of
-from made_bugs import ROOT, attempt, bug, images
+from made_bugs import ROOT, attempt, bug, images, number_of
 
 from testbed.errors import BuildError, HostError, SourceUnavailable, SpecError
 from testbed.judge.grade import Grade

@@ -4,8 +4,7 @@
 import json
 
 import pytest
-from conftest import number_of
-from made_bugs import GAP, GONE, KEEPS, ROOT, attempt, bug
+from made_bugs import GAP, GONE, KEEPS, ROOT, attempt, bug, number_of
 
 from testbed.errors import BuildError, HostError, SourceUnavailable, SpecError
 from testbed.run.conduct import EXIT_BAD, EXIT_HARNESS, EXIT_INTERRUPTED, EXIT_OK
@@ -163,11 +162,19 @@ def test_host_that_fails_ends_it_with_what_was_found(fake, tmp_path):
     assert reproduce_exit(done) == EXIT_HARNESS
 
 
-def test_memory_that_was_kept_is_named(fake, tmp_path):
+def test_memory_and_picture_that_were_kept_are_named(fake, tmp_path):
     core = {"file": "vmcore.zst", "bytes": 1, "plain_bytes": 2, "seconds": 0.1}
-    fake.answer = lambda name: attempt(name, True, verdict="crash", vmcore=core if number_of(name) == 1 else None)
+
+    def answer(name: str):
+        first = number_of(name) == 1
+        if first:
+            (fake.jobs[-1].folder / "culprit.svg").write_text("<svg/>")
+        return attempt(name, True, verdict="crash", vmcore=core if first else None)
+
+    fake.answer = answer
     _, (row,) = look(tmp_path, bug(**{"vanilla_6.12": KEEPS}))
     assert row["vmcore"].endswith("/cells/vanilla-6.12~minimal~bugs~leak#1/vmcore.zst")
+    assert row["picture"].endswith("/cells/vanilla-6.12~minimal~bugs~leak#1/culprit.svg")
 
 
 def test_command_to_have_it_again_is_whole(tmp_path):
