@@ -32,6 +32,7 @@ _PACKAGE = {
     "xz": "xz-utils",
 }
 LAST_LINES = 25
+MOST_ERRORS = 5
 
 
 def run(
@@ -136,4 +137,7 @@ def _failed(argv: Argv, status: int) -> str:
 
 
 def _last_lines(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.rstrip().splitlines()[-LAST_LINES:])
+    """The last lines, and above them a compiler's errors: make ends long after one, as other jobs go on."""
+    lines = text.rstrip().splitlines()
+    errors = [line for line in lines[:-LAST_LINES] if ": error: " in line][:MOST_ERRORS]
+    return "\n".join(f"  {line}" for line in [*errors, *lines[-LAST_LINES:]])

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,16 @@ from testbed.build.series import apply_series, read_series
 from testbed.build.source import Source, find_source
 from testbed.spec import Absent, KernelSpec
 
-__all__ = ["Recipe", "build_environment", "configure_tree", "make_argv", "make_recipe", "prefixes", "prepare_tree"]
+__all__ = [
+    "Recipe",
+    "brought_options",
+    "build_environment",
+    "configure_tree",
+    "make_argv",
+    "make_recipe",
+    "prefixes",
+    "prepare_tree",
+]
 
 #: Types and globals are what an examination from outside needs. Tracking where each local variable is would take a
 #: sixth of the compile time, and changes no code.
@@ -66,11 +76,17 @@ def prefixes(recipe: Recipe) -> tuple[Recipe, ...]:
     """The kernel after each patch; an option that a later patch brings is not asked for before."""
     made = []
     for count in range(1, len(recipe.patches) + 1):
-        later = "\n".join(patch.read_text(errors="replace") for patch in recipe.patches[count:])
-        coming = {f"CONFIG_{name}" for name in re.findall(r"^\+\s*(?:menu)?config (\w+)\s*$", later, re.M)}
+        coming = brought_options(recipe.patches[count:])
         asked = tuple(entry for entry in recipe.asked if entry.option not in coming)
         made.append(replace(recipe, patches=recipe.patches[:count], asked=asked))
     return tuple(made)
+
+
+def brought_options(patches: Sequence[Path]) -> frozenset[str]:
+    """The ``CONFIG_`` names that a source has with these patches and not without; one that is moved was there."""
+    text = "\n".join(patch.read_text(errors="replace") for patch in patches)
+    added, removed = (set(re.findall(rf"^{sign}\s*(?:menu)?config (\w+)\s*$", text, re.M)) for sign in (r"\+", "-"))
+    return frozenset(f"CONFIG_{name}" for name in added - removed)
 
 
 def prepare_tree(recipe: Recipe, tree: Path, log: Path, progress: Progress) -> None:

@@ -5,6 +5,7 @@ import typer
 
 from testbed.cli import (
     bench,
+    bisect,
     bundle,
     census,
     compare,
@@ -12,6 +13,7 @@ from testbed.cli import (
     guest,
     history,
     kernel,
+    minimise,
     nightly,
     report,
     reproduce,
@@ -35,9 +37,11 @@ app = typer.Typer(
 )
 app.command(name="run")(run.run)
 app.command(name="nightly")(nightly.nightly)
-app.command(name="bundle")(bundle.bundle)
 app.command(name="report")(report.report)
 app.command(name="reproduce")(reproduce.reproduce)
+app.command(name="bundle")(bundle.bundle)
+app.command(name="bisect")(bisect.bisect)
+app.command(name="minimise")(minimise.minimise_bug)
 app.command(name="compare")(compare.compare)
 app.command(name="history")(history.history)
 app.command(name="doctor")(doctor.doctor)

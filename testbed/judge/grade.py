@@ -2,9 +2,9 @@
 """How reliably a bug shows: k of n attempts, and what that says of its rate."""
 
 from dataclasses import dataclass
-from math import lgamma, log
+from math import exp, lgamma, log
 
-__all__ = ["ALPHA", "Grade", "quiet_runs"]
+__all__ = ["ALPHA", "HALF", "Grade", "quiet_chance", "quiet_runs"]
 
 CONFIDENCE = 0.95
 #: The chance of being wrong that is left where a bug is believed to be gone.
@@ -105,6 +105,15 @@ def quiet_runs(grade: Grade, alpha: float = ALPHA) -> int:
         else:
             most = middle
     return most
+
+
+def quiet_chance(grade: Grade, runs: int) -> float:
+    """Give the chance that so many runs are quiet where the bug is as reliable as ``grade``: see :func:`quiet_runs`.
+
+    >>> round(quiet_chance(Grade(3, 10), 12), 3)
+    0.048
+    """
+    return exp(_chance(grade.shown + HALF, grade.runs - grade.shown + HALF, runs))
 
 
 def _chance(a: float, b: float, runs: int) -> float:

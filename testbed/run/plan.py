@@ -26,7 +26,7 @@ from testbed.spec import (
     resolve_kernel,
 )
 
-__all__ = ["Cell", "Request", "is_matrix", "kernels_of", "plan"]
+__all__ = ["Cell", "Request", "content_digest", "is_matrix", "kernels_of", "plan"]
 
 DEFAULT_MATRIX = "quick"
 
@@ -96,8 +96,12 @@ class Cell:
     @property
     def digest(self) -> str:
         """A hash of what the cell runs and what is expected of it, so that a change under the same name is seen."""
-        content = json.dumps([_content(self.guest), _content(self.scenario)], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return content_digest([self.guest, self.scenario])
+
+
+def content_digest(value: Any) -> str:
+    """Give a hash of specs, whatever files and lines they were read from."""
+    return hashlib.sha256(json.dumps(_content(value), sort_keys=True).encode()).hexdigest()
 
 
 def plan(request: Request) -> list[Cell]:

@@ -131,8 +131,10 @@ class RunFolder:
     def one_cell(self, part: str | None) -> str:
         """Give the cell that ``part`` of a name means; SpecError where that is none or more than one."""
         names: list[str] = self.header().get("cells", [])
-        wanted = (part or "").replace("~", "/")  # as the cell's folder is named
-        found = [name for name in names if name == wanted] or [name for name in names if wanted in name]
+        # as the cell's folder is named; a kernel that a bug file or a bisection makes has a ~ in its own name
+        wanted = (part or "").replace("/", "~")
+        flat = {name: name.replace("/", "~") for name in names}
+        found = [name for name in names if flat[name] == wanted] or [name for name in names if wanted in flat[name]]
         if len(found) == 1 and part:
             return found[0]
         candidates = found or names

@@ -42,12 +42,16 @@ def _ignore(record: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class How:
-    """How attempts are run: by which accelerator, how many guests at once (None: what the host carries)."""
+    """How attempts are run: by which accelerator, how many guests at once (None: what the host carries).
+
+    With ``vmcore`` one dead guest in each place leaves its memory.
+    """
 
     accel: str = "auto"
     require_kvm: bool = False
     jobs: int | None = None
     census: bool = True
+    vmcore: bool = True
 
 
 @dataclass
@@ -95,14 +99,14 @@ class TrialRun:
             self.folder.append(result.record())
 
         def make(number: int) -> Job:
-            return core.arm(jobs[number])
+            return core.arm(jobs[number]) if self.how.vmcore else jobs[number]
 
         at_once = self.how.jobs or default_jobs(jobs)
         with self._writing():
             try:
                 results = run_attempts(make, most, at_once, enough, begin, keep, finished)
             finally:
-                self._trim()
+                self.trim()
         names = [cell.name for cell in cells]
         results.sort(key=lambda result: names.index(result.cell))
         return graded([result.record() for result in results])
@@ -141,7 +145,7 @@ class TrialRun:
     def _unusable(self, cell: Cell, error: BuildError) -> Graded:
         """Record why there is nothing to run: no source is a skip, as in any run; what does not build is an error."""
         verdict = "skip" if isinstance(error, SourceUnavailable) else "error"
-        reason = str(error).splitlines()[0]
+        reason = _gist(str(error))
         result = unrun(cell, self.folder.id, self.accel, verdict, reason)
         record = replace(result, host=host_facts()["host"], shown=unshown(reason)).record()
         self._grow([cell], {"unavailable": {cell.kernel.name: reason}} if verdict == "skip" else {})
@@ -164,7 +168,7 @@ class TrialRun:
         names = [*header["cells"], *(cell.name for cell in cells)]
         self.folder.write_header({**header, **grown, "cells": names, "digests": digests})
 
-    def _trim(self) -> None:
+    def trim(self) -> None:
         """Take out of ``run.json`` the attempts that were not needed, so that nobody misses them."""
         recorded = {record["cell"] for record in self.folder.records()}
         header = self.folder.header()
@@ -252,3 +256,9 @@ def open_trials(
     """Open a run for attempts at one bug; see :func:`open_run`."""
     with open_run(root, [bug], out, how, progress, told, facts) as run:
         yield run.of(bug)
+
+
+def _gist(error: str) -> str:
+    """Give the line that says what is wrong: the compiler's, where make failed, else the first."""
+    lines = error.splitlines()
+    return next((line.strip() for line in lines if ": error: " in line), lines[0])

@@ -19,6 +19,13 @@ def test_failure_shows_the_last_lines_and_where_the_log_is(tmp_path: Path):
     assert str(log) in text
 
 
+def test_compilers_error_is_shown_though_other_jobs_go_on_long_after_it(tmp_path: Path):
+    with pytest.raises(BuildError) as caught:
+        process.run(["sh", "-c", "echo kernel.c:3: error: no such thing; seq 100; exit 2"], tmp_path / "log")
+    lines = str(caught.value).splitlines()
+    assert lines[1:3] == ["  kernel.c:3: error: no such thing", "  76"]
+
+
 def test_lines_are_seen_as_they_come(tmp_path: Path):
     seen = []
     process.run(["sh", "-c", "echo one; echo two >&2"], tmp_path / "log", on_line=seen.append)

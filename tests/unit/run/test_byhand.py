@@ -82,3 +82,11 @@ def test_file_that_is_something_else_is_refused(folder):
 def test_option_that_contradicts_the_stored_cell_is_refused(folder, option):
     done = CliRunner().invoke(app, ["shell", str(folder.path), NAMES[0], option, "tcg"])
     assert str(done.exception) == f"{option} tcg: a stored cell brings its own; leave it out beside RUN CELL"
+
+
+def test_cell_of_a_kernel_with_a_tilde_in_its_name_is_found_as_it_is_called_and_as_its_folder_is(tmp_path):
+    cells = ["vanilla-6.12~my-bug/minimal/bugs/my-bug#1", "vanilla-6.12~my-bug/minimal/bugs/my-bug#2"]
+    folder = RunFolder.create(tmp_path, {"cells": cells})
+    assert folder.one_cell(cells[0]) == cells[0]
+    assert folder.one_cell(folder.cell(cells[1]).name) == cells[1]
+    assert folder.one_cell("my-bug/minimal/bugs/my-bug#2") == cells[1]
