@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Keep crashes of planted bugs in tests/corpus: ``python tests/deaths/attempts.py RUN CELL…``, cells of ./tb reproduce.
 
-The answer's verdict is ``crash``; a cell that ended otherwise is refused. As with record.py, a person reads what was told
-of the crash against the console before it counts.
+The answer's verdict is ``crash``; a cell that ended otherwise is refused. As with record.py, a person reads what was
+told of the crash against the console before it counts.
 """
 
 import json
