@@ -4,7 +4,6 @@
 import json
 
 import pytest
-from conftest import ACCEL
 from made_bugs import ROOT, bug
 
 from testbed.errors import BuildError, SpecError
@@ -19,6 +18,8 @@ from testbed.store.folder import RunFolder
 LEAK = bug()
 PLACE = Subject(resolve_kernel(ROOT, "vanilla-6.12"), load_guest(ROOT, "minimal"), LEAK.scenario.at("small"))
 
+TCG = Accel("tcg", "tcg: a guest kernel booted in 1 s")
+
 
 def never(grade) -> bool:
     return False
@@ -27,7 +28,7 @@ def never(grade) -> bool:
 @pytest.fixture
 def killed(fake, tmp_path, monkeypatch) -> RunFolder:
     """A run with two records, whose third attempt was under way and whose last line is torn."""
-    monkeypatch.setattr(reopen, "accelerator", lambda *_: ACCEL)
+    monkeypatch.setattr(reopen, "accelerator", lambda *_: TCG)
     with open_trials(ROOT, LEAK, tmp_path / "runs", How(jobs=1)) as trials:
         trials(PLACE, 2, never)
     folder = trials.folder
