@@ -25,6 +25,7 @@ from testbed.machine.target import Target
 from testbed.measure.symbols import Symbols
 from testbed.run.autopsy import DEATH, autopsy, keep_memory
 from testbed.run.bundle.stored import store_cell
+from testbed.run.cellrecord import crash_record, guest_record, kernel_record, scenario_record, write_verdict
 from testbed.run.culprit import draw_culprit
 from testbed.run.drive import NO_CENSUS, OUTPUT, STDOUT, drive
 from testbed.run.guard import Guard
@@ -39,7 +40,7 @@ from testbed.run.reproduce.amplify import amplified_record, launch_amplified, st
 from testbed.run.sign import shown_by
 from testbed.store.record import CellResult
 
-__all__ = ["Job", "guest_record", "launch_for", "run_cell", "scenario_record", "write_verdict"]
+__all__ = ["Job", "launch_for", "run_cell"]
 
 
 @dataclass(frozen=True)
@@ -214,18 +215,11 @@ def _ktap(folder: Path) -> Ktap:
 def _result(
     job: Job, notes: Notes, verdict: Verdict, ktap: Ktap | None, wall_s: float, shown: dict[str, Any] | None
 ) -> CellResult:
-    cell, kernel = job.cell, job.kernel
+    cell = job.cell
     result = CellResult(
         run=job.run,
         cell=cell.name,
-        kernel={
-            "name": cell.kernel.name,
-            "release": kernel.release,
-            "source_version": kernel.source_version,
-            "patchset_hash": kernel.patchset_hash,
-            "config_hash": kernel.config_hash,
-            "build_id": kernel.build_id,
-        },
+        kernel=kernel_record(cell, job.kernel),
         guest=guest_record(cell),
         scenario=scenario_record(cell),
         accel=asdict(job.accel),
@@ -236,7 +230,7 @@ def _result(
         exit={key: notes.exit.get(key) for key in ("status", "signal", "oom_kill")} if notes.exit else None,
         phases=notes.phases,
         values=notes.values,
-        crash=_crash_record(verdict),
+        crash=crash_record(verdict),
         subtests={result.name: result.outcome for result in ktap.results} if ktap else None,
         host=job.metal.host(host_facts()["host"]) if job.metal else host_facts()["host"],
         shown=shown,
@@ -245,36 +239,3 @@ def _result(
     )
     write_verdict(job.folder, result)
     return result
-
-
-def write_verdict(folder: Path, result: CellResult) -> None:
-    """Keep beside a cell's files how it ended."""
-    said = {"kind": result.verdict, "reason": result.reason, "crash": result.crash}
-    (folder / "verdict.json").write_text(json.dumps(said, indent=2) + "\n")
-
-
-def guest_record(cell: Cell) -> dict[str, Any]:
-    """Give what a record says of the cell's guest."""
-    return {
-        "name": cell.guest.name,
-        "vcpus": cell.guest.vcpus,
-        "memory_mib": cell.memory_bytes >> 20,
-        "levels": cell.guest.levels,
-    }
-
-
-def scenario_record(cell: Cell) -> dict[str, Any]:
-    """Give what a record says of the cell's scenario; of a test also what its suite's baseline is."""
-    scenario = cell.scenario
-    baseline = {"baseline": scenario.test.baseline} if scenario.test else {}
-    params = dict(scenario.params)
-    return {"name": scenario.name, "kind": scenario.kind, "scale": scenario.scale, "params": params, **baseline}
-
-
-def _crash_record(verdict: Verdict) -> dict[str, Any] | None:
-    crash = verdict.crash
-    if crash is None:
-        return None
-    frames = [frame.text for frame in crash.stack]
-    told = {key: getattr(crash, key) for key in ("kind", "type", "title", "fingerprint")}
-    return {**told, "frames": frames}

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from testbed.judge.verdict import EXPECTED, FLAKE
-from testbed.run.cell import Job, run_cell, write_verdict
+from testbed.run.cell import Job, run_cell
+from testbed.run.cellrecord import write_verdict
 from testbed.store.folder import FIRST
 from testbed.store.record import CellResult
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 from testbed.machine.accel import Accel
 from testbed.run.artefacts import Artefacts
-from testbed.run.cell import guest_record, scenario_record
+from testbed.run.cellrecord import guest_record, scenario_record
 from testbed.run.host import host_facts
 from testbed.run.metal import too_small
 from testbed.run.plan import Cell
