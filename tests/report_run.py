@@ -10,9 +10,20 @@ import numpy as np
 
 from testbed.judge.drift import Drift
 from testbed.judge.trend import Point, Series, SeriesKey
-from testbed.store.folder import RunFolder, census_path
+from testbed.store.folder import GRADES, RunFolder, census_path
 
-__all__ = ["HOSTILE", "KERNELS", "OURS", "VANILLA", "census", "drifts", "make_run", "record", "write_cell"]
+__all__ = [
+    "HOSTILE",
+    "KERNELS",
+    "OURS",
+    "VANILLA",
+    "census",
+    "drifts",
+    "make_run",
+    "record",
+    "write_cell",
+    "write_grades",
+]
 
 VANILLA, OURS, THEIRS = "vanilla-6.12", "ptreclaim-6.12", "pte_ref-6.12+atomic"
 KERNELS = (VANILLA, OURS, THEIRS)
@@ -217,3 +228,13 @@ def drifts() -> list[tuple[Series, Drift]]:
             )
         )
     return found
+
+
+def write_grades(folder: RunFolder) -> None:
+    """Say of the run that it looked for a bug: it shows on one kernel, though it should be gone there."""
+    there = {"bug": "bugs/stays", "kernel": OURS, "shown": 6, "runs": 6, "interval": [0.5407, 1.0], "word": "reliable"}
+    there |= {"as_expected": False, "expected": "gone", "shown_in": f"{OURS}/minimal/benign/loop#1", "sign": HOSTILE}
+    gone = {"bug": "bugs/stays", "kernel": THEIRS, "shown": 0, "runs": 6, "excluded_above": 0.393, "word": "never seen"}
+    gone |= {"as_expected": True, "expected": "gone", "shown_in": None, "sign": "no sign of it", "sure": True}
+    common = {"gap": None, "skipped": False, "unusable": None}
+    (folder.path / GRADES).write_text(json.dumps([{**common, **there}, {**common, **gone}]), encoding="utf-8")

@@ -12,7 +12,7 @@ from testbed.judge.oom import oom_kills
 from testbed.judge.taint import damage
 from testbed.spec import Expectation, Gap
 
-__all__ = ["EXPECTED", "FLAKE", "Verdict", "completion_token", "judge", "killed", "survived"]
+__all__ = ["EXPECTED", "FLAKE", "Verdict", "completion_token", "ended_well", "judge", "killed", "survived"]
 
 #: Verdicts of a cell that ended as it should.
 EXPECTED = ("pass", "gap", "done", "skip")
@@ -30,6 +30,15 @@ class Verdict:
     kind: str
     reason: str
     crash: Crash | None = None
+
+
+def ended_well(record: Mapping[str, Any]) -> bool:
+    """Tell whether a cell of that record ended as it should.
+
+    An attempt that shows the bug it was made to show does, however the guest died of it; whether the bug should be
+    there at all is a matter of its grade.
+    """
+    return record["verdict"] in EXPECTED or (record.get("shown") or {}).get("shown") is True
 
 
 def completion_token(nonce: str, status: int | None, signal: int | None, phases: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from testbed.build import Progress
 from testbed.errors import HostError, SourceUnavailable
 from testbed.judge.regression import excused
-from testbed.judge.verdict import EXPECTED
+from testbed.judge.verdict import ended_well
 from testbed.run.artefacts import Artefacts, build_artefacts, check_images, check_sources, kernel_facts
 from testbed.run.blame import blamed
 from testbed.run.cell import Job
@@ -226,4 +226,4 @@ def exit_code(conducted: Conducted) -> int:
 def unexpected(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give the records of cells that did not end as expected; a test may fail where its suite's baseline fails too."""
     forgiven = excused(records)
-    return [record for record in records if record["verdict"] not in EXPECTED and record.get("cell") not in forgiven]
+    return [record for record in records if not ended_well(record) and record.get("cell") not in forgiven]

@@ -66,8 +66,9 @@ def draw_culprit(
     pid = leaders.get(ran.pid, ran.pid) if ran else None
     theirs = _of(seen, pid)
     if ran and theirs:
-        thread = f", whose thread {ran.name}, {ran.pid}, ran" if pid != ran.pid else ", which ran"
-        title = f"Page tables of {_name(theirs)}, PID {pid}{thread} on CPU {ran.cpu} when the kernel crashed"
+        title = f"Page tables of {_name(theirs)}, PID {pid}"
+        who = f"Its thread {ran.name}, {ran.pid}," if pid != ran.pid else "It"
+        told.append(f"{who} ran on CPU {ran.cpu} when the kernel crashed.")
     else:
         theirs = _of(seen, workload)
         if theirs is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_run import drifts, make_run
+from report_run import drifts, make_run, write_grades
 
 from testbed.report.html import html_report
 
@@ -39,13 +39,25 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run that looked for a bug."""
+    folder = make_run(tmp_path_factory.mktemp("searches"))
+    write_grades(folder)
+    path = tmp_path_factory.mktemp("searched") / "report.html"
+    path.write_text(html_report(folder, folder.header(), folder.records()), encoding="utf-8")
+    return path
+
+
 @pytest.fixture
 def visit(browser: Any, report: Path) -> Iterator[Callable[..., Any]]:
     """Open the report; whatever the browser complains of or asks the network for fails the test at its end."""
     complaints: list[str] = []
     contexts = []
 
-    def open_(fragment: str = "", width: int = 1400, height: int = 900, scheme: str = "light", **more: Any) -> Any:
+    def open_(
+        fragment: str = "", width: int = 1400, height: int = 900, scheme: str = "light", of: Path = report, **more: Any
+    ) -> Any:
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **more)
         contexts.append(context)
         page = context.new_page()
@@ -53,7 +65,7 @@ def visit(browser: Any, report: Path) -> Iterator[Callable[..., Any]]:
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: asked(request.url))
-        page.goto(f"{report.as_uri()}{fragment}")
+        page.goto(f"{of.as_uri()}{fragment}")
         return page
 
     def asked(url: str) -> None:

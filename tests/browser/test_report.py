@@ -3,6 +3,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -338,3 +339,14 @@ def test_a_phone_needs_no_scrolling_sideways(visit: Visit, place: str) -> None:
 def test_a_cell_that_the_run_does_not_have_is_said_to_be_none(visit: Visit) -> None:
     page = visit("#cell=no/such/cell%231")
     assert "no record of that cell" in page.locator("#panel").inner_text()
+
+
+def test_bugs_have_a_table_of_their_grades_and_lead_to_where_they_were_seen(visit: Visit, searched: Path) -> None:
+    page = visit(of=searched)
+    table = page.get_by_label("Bugs")
+    assert table.locator("tbody tr").count() == 2
+    assert table.locator(".bad .standing").inner_text() == "NOT as expected: gone"
+    assert "<img src=x onerror=" in table.locator(".bad td").last.inner_text()
+    table.get_by_role("link", name="reproduced 6 of 6 (54-100 %)").click()
+    page.wait_for_selector("#panel canvas")
+    becomes(lambda: fragment(page), f"#cell={LOOP}")

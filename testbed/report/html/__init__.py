@@ -8,6 +8,7 @@ from testbed.judge.regression import excused
 from testbed.report.html.cells import details, group_of, line
 from testbed.report.html.costs import costs
 from testbed.report.html.curves import curve, phase_pids, samples
+from testbed.report.html.grades import grades
 from testbed.report.html.head import head
 from testbed.report.html.history import History, judged_series
 from testbed.report.html.maps import Seen, pack, see
@@ -40,6 +41,7 @@ def html_report(folder: RunFolder, header: Mapping[str, Any], records: Sequence[
         "groups": list(groups),
         "suites": suites(records, forgiven),
         "costs": costs(records),
+        "grades": grades(folder),
         "history": {"of": judged["of"], "kinds": judged["kinds"]},
     }
     return page(f"Run {header['run']}", data, packed, charts())

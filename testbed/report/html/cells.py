@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from testbed.judge.measured import label_of
+from testbed.judge.verdict import ended_well
 from testbed.report.html.checks import checks
 from testbed.report.html.text import tail
 
-__all__ = ["EXPECTED", "LEVELS", "details", "group_of", "line"]
+__all__ = ["LEVELS", "details", "group_of", "line"]
 
 Record = Mapping[str, Any]
 
-EXPECTED = ("pass", "gap", "done", "skip")
 LEVELS = ("pte", "pmd", "pud", "p4d")
 # Bytes of each file: a console that is small is there whole.
 CONSOLE, OUTPUT, REPORT, OTHER = 24 << 10, 8 << 10, 24 << 10, 4 << 10
@@ -44,7 +44,7 @@ def line(record: Record, forgiven: Collection[str]) -> dict[str, Any]:
         "suite": "baseline" in scenario,
         "bench": bool(record.get("costs")) or scenario.get("kind") == "bench",
         "verdict": record["verdict"],
-        "bad": record["verdict"] not in EXPECTED and record["cell"] not in forgiven,
+        "bad": not ended_well(record) and record["cell"] not in forgiven,
         "forgiven": record["cell"] in forgiven,
         "reason": record["reason"],
         "left": (last.get("left_over") or {}).get("pte"),

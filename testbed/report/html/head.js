@@ -3,12 +3,15 @@
 
 function totals() {
   const bad = UNEXPECTED.length;
+  const wrong = DATA.grades.filter((grade) => grade.bad).length;
   const judged = DATA.cells.length;
   const chips = counted(DATA.cells).map(([verdict, count]) => chip('verdict', verdict, [verdict, ' ', el('b', null, number(count))], `v-${verdict}`));
   if (bad) chips.unshift(chip('verdict', 'unexpected', ['unexpected ', el('b', null, number(bad))], 'v-fail'));
   const verdict = bad
     ? el('strong', {class: 'bad'}, `${plural(bad, 'cell')} of ${number(judged)} not as expected`)
-    : el('strong', {class: DATA.head.not_run.length ? '' : 'good'}, lead(judged, DATA.head.not_run.length));
+    : wrong
+      ? el('strong', {class: 'bad'}, `${plural(wrong, 'bug')} not as expected`)
+      : el('strong', {class: DATA.head.not_run.length ? '' : 'good'}, lead(judged, DATA.head.not_run.length));
   const regressions = DATA.history.kinds.regression;
   const forgiven = DATA.cells.filter((cell) => cell.forgiven).length;
   return el('div', {class: 'totals'},
@@ -34,6 +37,18 @@ function unexpectedList() {
   const rest = rows.slice(most);
   return el('section', {'aria-label': 'Cells that are not as expected'}, list,
     rest.length ? el('details', {class: 'more'}, el('summary', null, `${plural(rest.length, 'more cell')} not as expected`), el('ul', {class: 'unexpected'}, rest)) : null);
+}
+
+/** Bugs that were looked for: how reliably each shows on each kernel, and where it was seen first. */
+function grades() {
+  if (!DATA.grades.length) return null;
+  const head = ['bug', 'kernel', 'found', 'grade', '', 'sign'].map((name) => el('th', {scope: 'col'}, name));
+  const rows = DATA.grades.map(({row, bad, sign, cell}) => {
+    const [bug, kernel, found, grade, standing] = row;
+    const seen = cell ? el('a', {href: hashOf({cell})}, found) : found;
+    return el('tr', {class: bad ? 'bad' : ''}, el('td', null, bug), el('td', null, breakable(kernel)), el('td', null, seen), el('td', null, grade), el('td', {class: 'standing'}, standing), el('td', {class: 'muted'}, sign));
+  });
+  return el('section', {class: 'grades', 'aria-label': 'Bugs'}, el('table', null, el('thead', null, el('tr', null, head)), el('tbody', null, rows)));
 }
 
 /** A switch of a filter that may hold several values. */

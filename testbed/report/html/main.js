@@ -13,7 +13,7 @@ function build() {
   const view = el('div', {id: 'view'});
   const panel = el('article', {id: 'panel', 'aria-label': 'Cell', hidden: true});
   const about = facts();
-  const main = el('main', {id: 'main'}, el('div', {id: 'left'}, totals(), unexpectedList(), VIEWS.length ? filters() : null, view), el('aside', {id: 'side'}, panel, about));
+  const main = el('main', {id: 'main'}, el('div', {id: 'left'}, totals(), grades(), unexpectedList(), VIEWS.length ? filters() : null, view), el('aside', {id: 'side'}, panel, about));
   const tabs = VIEWS.map(([name, title]) => {
     const tab = el('a', {href: hashOf({view: name})}, title);
     onState(() => {

@@ -6,7 +6,7 @@ import pytest
 
 from testbed.judge.evidence import Evidence
 from testbed.judge.signature import Sighting
-from testbed.judge.verdict import completion_token, judge
+from testbed.judge.verdict import completion_token, ended_well, judge
 from testbed.spec import Gap
 from testbed.spec.expectation import parse_expectation
 
@@ -177,3 +177,18 @@ def test_gap_whose_number_nobody_was_to_measure_is_no_closed_gap():
     gap = Gap(expectations=(expectation(LEFT_OVER),), reason="not yet", where="scenario.yaml:12")
     assert judge(evidence(unexamined=NO_CENSUS), [], gap).kind == "skip"
     assert judge(evidence(), [], gap).kind == "error"
+
+
+@pytest.mark.parametrize(
+    ("record", "well"),
+    [
+        ({"verdict": "pass"}, True),
+        ({"verdict": "crash"}, False),
+        ({"verdict": "crash", "shown": None}, False),
+        ({"verdict": "crash", "shown": {"shown": True, "sign": "kasan"}}, True),
+        ({"verdict": "crash", "shown": {"shown": False, "sign": "another crash"}}, False),
+        ({"verdict": "error", "shown": {"shown": None, "sign": "did not boot"}}, False),
+    ],
+)
+def test_attempt_that_shows_its_bug_ended_well_however_it_ended(record, well):
+    assert ended_well(record) is well

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_run import HOSTILE, OURS, THEIRS, VANILLA, drifts, make_run, record
+from report_run import HOSTILE, OURS, THEIRS, VANILLA, drifts, make_run, record, write_grades
 
 from testbed.judge.expect import holds
 from testbed.judge.regression import excused
@@ -14,6 +14,7 @@ from testbed.report.html.cells import details, line
 from testbed.report.html.checks import checks
 from testbed.report.html.costs import costs
 from testbed.report.html.curves import curve, samples
+from testbed.report.html.grades import grades
 from testbed.report.html.head import head
 from testbed.report.html.history import judged_series
 from testbed.report.html.suites import suites
@@ -157,3 +158,13 @@ def test_details_can_be_written_as_json(tmp_path: Path) -> None:
     folder = make_run(tmp_path)
     for made in folder.records():
         json.dumps(fit(details(made, folder.cell(made["cell"]))), allow_nan=False)
+
+
+def test_bugs_of_a_run_have_their_grades_and_a_run_without_bugs_has_none(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    assert grades(folder) == []
+    write_grades(folder)
+    found, gone = grades(folder)
+    assert found["row"][1:4] == (OURS, "reproduced 6 of 6 (54-100 %)", "reliable")
+    assert (found["bad"], found["cell"]) == (True, f"{OURS}/minimal/benign/loop#1")
+    assert gone["row"][2:] == ("0 of 6 (above 39 % excluded)", "never seen", "as expected")
