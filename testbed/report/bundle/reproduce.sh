@@ -89,6 +89,11 @@ told() {
 	grep -q "^{\"type\":\"$2\"" "$1/agent.log"
 }
 
+# complaint FOLDER: why QEMU ended, as it says
+complaint() {
+	grep -v ': warning: ' "$1/qemu.stderr" | sed -n '1p'
+}
+
 # KVM is proved by this very guest: there are hosts whose /dev/kvm opens and runs no guest.
 choose() {
 	[ "$accel" = auto ] || { why='asked for' && return; }
@@ -109,7 +114,7 @@ choose() {
 				accel=kvm why='kvm: the guest came up'
 				break
 			elif ! kill -0 "$pid" 2>/dev/null; then
-				why="kvm: QEMU ended: $(sed -n '1p' out/kvm/qemu.stderr)"
+				why="kvm: QEMU ended: $(complaint out/kvm)"
 				break
 			fi
 		done
@@ -425,7 +430,7 @@ attend() {
 		elif [ -z "$alive" ]; then
 			how=gone reason="the guest shut down by itself"
 			if [ -s "$out/qemu.stderr" ] && [ -z "$up" ]; then
-				how=strange reason="QEMU ended: $(sed -n '1p' "$out/qemu.stderr")"
+				how=strange reason="QEMU ended: $(complaint "$out")"
 			fi
 			return
 		elif [ -z "$up" ]; then

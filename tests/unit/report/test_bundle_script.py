@@ -322,7 +322,7 @@ def test_what_says_nothing_of_the_bug_is_not_judged(told, why, folder):
     prepared(folder, metric("exit.status == 0"), told=told)
     if not told:
         qemu = folder.parent / "bin" / "qemu-system-x86_64"
-        qemu.write_text("#!/bin/sh\necho no such machine >&2\nexit 1\n")
+        qemu.write_text("#!/bin/sh\necho 'qemu: warning: many CPUs' >&2\necho no such machine >&2\nexit 1\n")
         why += "no such machine"
     code, lines = run(folder, "-n", "1", "-a", "tcg")
     assert code == 3
