@@ -51,7 +51,8 @@ def bundle(tmp_path_factory) -> Path:
 def alone(bundle, tools, tmp_path):
     """The unpacked bundle and how to run its script there."""
     top = unpack(bundle, tmp_path / "empty")
-    argv = ["env", "-i", f"PATH={tools}", "./reproduce.sh"]
+    # a job in the background has SIGINT ignored, and a shell that is started so can't trap it
+    argv = ["env", "-i", "--default-signal=INT", f"PATH={tools}", "./reproduce.sh"]
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*argv, *words], cwd=top, capture_output=True, text=True, check=False)

@@ -252,7 +252,15 @@ def folder(tmp_path) -> Path:
 
 
 def argv_of(top: Path, *words: str) -> list[str]:
-    return ["env", f"PATH={top.parent / 'bin'}:{os.environ['PATH']}", "sh", "./reproduce.sh", *words]
+    # a job in the background has SIGINT ignored, and a shell that is started so can't trap it
+    return [
+        "env",
+        "--default-signal=INT",
+        f"PATH={top.parent / 'bin'}:{os.environ['PATH']}",
+        "sh",
+        "./reproduce.sh",
+        *words,
+    ]
 
 
 def prepared(top: Path, *signs: Sign, told: str = "", heard: str = "", **shape) -> None:
