@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``tb report``."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from testbed.report.kcidb import ORIGIN
 from testbed.run.conduct import Conducted
 from testbed.run.formats import run_html, run_junit, run_kcidb, run_ktap
 from testbed.store.durable import write_whole
-from testbed.store.folder import GRADES, HISTORY, RunFolder, history_url
+from testbed.store.folder import HISTORY, RunFolder, history_url
 
 __all__ = ["report"]
 
@@ -57,9 +56,9 @@ def report(
     left = [name for name in header.get("cells", ()) if name not in recorded]
     to_program = json_ or STDOUT in targets.values()
     conclude(Conducted(opened, records, interrupted=False, left=left), to_program)
-    grades = opened.path / GRADES
-    if grades.is_file():
-        print_grades(json.loads(grades.read_text(encoding="utf-8")), to_program)
+    grades = opened.grades()
+    if grades:
+        print_grades(grades, to_program)
 
 
 def _history(folder: RunFolder, db: str | None) -> list[tuple[Series, Drift]]:

@@ -221,6 +221,12 @@ class RunFolder:
         except SpecError:
             return {}
 
+    def grades(self) -> list[dict[str, Any]]:
+        """Read what a run found of the bugs that it looked for; nothing of a run that looked for none."""
+        path = self.path / GRADES
+        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        return found
+
     def records(self) -> list[dict[str, Any]]:
         """Read all whole lines, in the order of the plan; a last line that a crash cut off is left out."""
         path = self.path / RESULTS

@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """How reliably each bug that a run looked for shows on each kernel."""
 
-import json
 from typing import Any
 
 from testbed.report.reproduce import grade_row
-from testbed.store.folder import GRADES, RunFolder
+from testbed.store.folder import RunFolder
 
 __all__ = ["grades"]
 
 
 def grades(folder: RunFolder) -> list[dict[str, Any]]:
     """Give a row for a bug and a kernel, in the words of the terminal's table; none of a run without bugs."""
-    path = folder.path / GRADES
-    if not path.is_file():
-        return []
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return [
         {
             "row": grade_row(row),
@@ -23,5 +18,5 @@ def grades(folder: RunFolder) -> list[dict[str, Any]]:
             "sign": row["sign"] or row["unusable"] or "",
             "cell": row["shown_in"] or "",
         }
-        for row in rows
+        for row in folder.grades()
     ]
